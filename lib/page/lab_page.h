@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+#ifndef LAB_PAGE_H
+#define LAB_PAGE_H
+
+/**
+ * @file lab_page.h
+ * One zone of page frames with the semantics of Linux's alloc_pages().
+ *
+ * A zone is a contiguous span of frames with its metadata elsewhere: nothing is ever
+ * written into a free frame. A request passes the *gate* (GFP flags, two passes,
+ * watermarks, reserves, injection) and is then served by the zone's *frame allocator*.
+ * A refusal names the gate that closed it.
+ *
+ * Pages are named by the address of their first byte. Sizes are in frames ("pages") of
+ * LAB_PAGE_SIZE bytes unless a name says kB or bytes. A block of order o is 1 << o frames,
+ * aligned to its size relative to the start of the zone.
+ *
+ * Contexts. Unless a function says otherwise it may be called from any thread and from any
+ * process that maps the zone's memory at the same address; it may not be called from a signal
+ * handler that interrupted this library (the `buddy` allocator takes a lock, as Linux does).
+ *
+ * Errors. Functions return 0 or a negative errno. Functions that return a pointer return
+ * NULL and set errno; a refused allocation sets it to lab_cause_errno(cause).
+ *
+ * Sources: the facts are those of Linux 6.1 and 6.12 (mm/page_alloc.c, mm/vmstat.c,
+ * include/linux/gfp_types.h, include/linux/mmzone.h); no code of it is used.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------ sizes */
+
+#define LAB_PAGE_SHIFT 12
+#define LAB_PAGE_SIZE  (1UL << LAB_PAGE_SHIFT)
+
+/** Highest order that can be asked for (Linux's MAX_PAGE_ORDER). */
+#define LAB_MAX_ORDER 10
+#define LAB_NR_ORDERS (LAB_MAX_ORDER + 1)
+
+/** Order of a pageblock, the unit that has a migratetype (2 MiB on x86). */
+#define LAB_PAGEBLOCK_ORDER 9
+#define LAB_PAGEBLOCK_PAGES (1UL << LAB_PAGEBLOCK_ORDER)
+
+/** Most CPUs (lcores) that can have a per-CPU list in one zone. */
+#define LAB_MAX_CPUS 128
+
+/** Kinds of zones, in the kernel's order: lowmem_reserve[] is indexed by it. */
+enum lab_zone_type {
+	LAB_ZONE_DMA,
+	LAB_ZONE_DMA32,
+	LAB_ZONE_NORMAL,
+	LAB_ZONE_MOVABLE,
+	LAB_NR_ZONE_TYPES,
+};
+
+/** Migratetypes, in the kernel's order and with its names in the outputs. */
+enum lab_migratetype {
+	LAB_MIGRATE_UNMOVABLE,
+	LAB_MIGRATE_MOVABLE,
+	LAB_MIGRATE_RECLAIMABLE,
+	LAB_MIGRATE_PCPTYPES,
+	LAB_MIGRATE_HIGHATOMIC = LAB_MIGRATE_PCPTYPES,
+	LAB_MIGRATE_CMA,
+	LAB_MIGRATE_ISOLATE,
+	LAB_MIGRATE_TYPES,
+};
+
+/* -------------------------------------------------------------- GFP flags */
+
+/** GFP flags with the bit positions of Linux 6.12, so that printed masks read alike. */
+typedef uint32_t lab_gfp_t;
+
+#define __LAB_GFP_DMA            ((lab_gfp_t)0x01)
+#define __LAB_GFP_HIGHMEM        ((lab_gfp_t)0x02)
+#define __LAB_GFP_DMA32          ((lab_gfp_t)0x04)
+#define __LAB_GFP_MOVABLE        ((lab_gfp_t)0x08)
+#define __LAB_GFP_RECLAIMABLE    ((lab_gfp_t)0x10)
+#define __LAB_GFP_HIGH           ((lab_gfp_t)0x20)
+#define __LAB_GFP_IO             ((lab_gfp_t)0x40)
+#define __LAB_GFP_FS             ((lab_gfp_t)0x80)
+#define __LAB_GFP_ZERO           ((lab_gfp_t)0x100)
+#define __LAB_GFP_ATOMIC         ((lab_gfp_t)0x200) /**< only in 6.1; accepted, no effect of its own */
+#define __LAB_GFP_DIRECT_RECLAIM ((lab_gfp_t)0x400)
+#define __LAB_GFP_KSWAPD_RECLAIM ((lab_gfp_t)0x800)
+#define __LAB_GFP_WRITE          ((lab_gfp_t)0x1000)
+#define __LAB_GFP_NOWARN         ((lab_gfp_t)0x2000)
+#define __LAB_GFP_RETRY_MAYFAIL  ((lab_gfp_t)0x4000)
+#define __LAB_GFP_NOFAIL         ((lab_gfp_t)0x8000)
+#define __LAB_GFP_NORETRY        ((lab_gfp_t)0x10000)
+#define __LAB_GFP_MEMALLOC       ((lab_gfp_t)0x20000)
+#define __LAB_GFP_COMP           ((lab_gfp_t)0x40000)
+#define __LAB_GFP_NOMEMALLOC     ((lab_gfp_t)0x80000)
+#define __LAB_GFP_HARDWALL       ((lab_gfp_t)0x100000)
+#define __LAB_GFP_THISNODE       ((lab_gfp_t)0x200000)
+#define __LAB_GFP_ACCOUNT        ((lab_gfp_t)0x400000)
+/** Not a kernel flag: the caller is an OOM victim (the kernel reads that from the task). */
+#define __LAB_GFP_OOM_VICTIM ((lab_gfp_t)0x40000000)
+
+#define __LAB_GFP_RECLAIM    (__LAB_GFP_DIRECT_RECLAIM | __LAB_GFP_KSWAPD_RECLAIM)
+#define LAB_GFP_ATOMIC       (__LAB_GFP_HIGH | __LAB_GFP_KSWAPD_RECLAIM)
+#define LAB_GFP_NOWAIT       (__LAB_GFP_KSWAPD_RECLAIM | __LAB_GFP_NOWARN)
+#define LAB_GFP_KERNEL       (__LAB_GFP_RECLAIM | __LAB_GFP_IO | __LAB_GFP_FS)
+#define LAB_GFP_USER         (LAB_GFP_KERNEL | __LAB_GFP_HARDWALL)
+#define LAB_GFP_HIGHUSER     (LAB_GFP_USER | __LAB_GFP_HIGHMEM)
+#define LAB_GFP_HIGHUSER_MOVABLE (LAB_GFP_HIGHUSER | __LAB_GFP_MOVABLE)
+
+/** True for an atomic request on every kernel version: HIGH set, DIRECT_RECLAIM clear. */
+static inline bool
+lab_gfp_is_atomic(lab_gfp_t gfp)
+{
+	return (gfp & (__LAB_GFP_HIGH | __LAB_GFP_DIRECT_RECLAIM)) == __LAB_GFP_HIGH;
+}
+
+/** The migratetype that a request asks for: Unmovable, Movable or Reclaimable. */
+enum lab_migratetype lab_gfp_migratetype(lab_gfp_t gfp);
+
+/** The highest zone type that a request may use, the index into lowmem_reserve[]. */
+enum lab_zone_type lab_gfp_zone(lab_gfp_t gfp);
+
+/**
+ * Write a mask as the kernel does: "GFP_ATOMIC|__GFP_NOWARN", unknown bits as hex.
+ * @param buf out; always terminated when len > 0.  @return the length needed, as snprintf.
+ */
+int lab_gfp_format(lab_gfp_t gfp, char *buf, size_t len);
+
+/**
+ * Read a mask: names with or without "GFP_"/"__GFP_"/"LAB_" prefix joined by '|', or a number.
+ * @return 0, or -EINVAL with *gfp untouched.
+ */
+int lab_gfp_parse(const char *text, lab_gfp_t *gfp);
+
+/* --------------------------------------------------------------- refusals */
+
+/** Which gate closed. A refusal has exactly one cause; the first that applies, in this order. */
+enum lab_cause {
+	LAB_CAUSE_NONE,      /**< not refused */
+	LAB_CAUSE_INJECTED,  /**< fault injection said so */
+	LAB_CAUSE_EXHAUSTED, /**< fewer frames are free than the block has */
+	LAB_CAUSE_WATERMARK, /**< free <= the request's share of the watermark, reserves apart */
+	LAB_CAUSE_RESERVE,   /**< over the watermark, but for lowmem_reserve or highatomic pages */
+	LAB_CAUSE_ORDER,     /**< pages enough, but no usable block of that order */
+	LAB_NR_CAUSES,
+};
+
+/** "none", "injected", "exhausted", "watermark", "reserve", "order"; NULL if out of range. */
+const char *lab_cause_name(enum lab_cause cause);
+
+/** errno of a refusal: injected EIO, exhausted ENOMEM, watermark EAGAIN, reserve EBUSY, order ENOSPC. */
+int lab_cause_errno(enum lab_cause cause);
+
+/** The inverse of lab_cause_errno(); LAB_CAUSE_NONE for any other errno (EINVAL ...). */
+enum lab_cause lab_errno_cause(int err);
+
+/* ------------------------------------------------ formulas, without a zone */
+
+/** Which kernel's semantics where they differ. */
+enum lab_linux {
+	LAB_LINUX_6_12, /**< the default: 6.12 and later */
+	LAB_LINUX_6_1,
+};
+
+/** A zone's marks in pages, without the boost. */
+struct lab_watermarks {
+	unsigned long min;
+	unsigned long low;
+	unsigned long high;
+	unsigned long promo;
+};
+
+/** clamp(sqrt(16 * lowmem_kb), 128, 262144). [calculate_min_free_kbytes] */
+unsigned long lab_min_free_kbytes(unsigned long lowmem_kb);
+
+/**
+ * The recommendation of transparent huge pages, in kB:
+ * min(pageblock * zones * (2 + 3 * 3), lowmem / 20) pages. [set_recommended_min_free_kbytes]
+ * @param zones populated zones.  @param lowmem_pages pages of them all.
+ */
+unsigned long lab_thp_min_free_kbytes(unsigned int zones, unsigned long lowmem_pages);
+
+/**
+ * Marks of a zone: gap = max(min/4, managed * scale_factor / 10000), low = min + gap,
+ * high = min + 2 gap, promo = min + 3 gap. [__setup_per_zone_wmarks]
+ */
+struct lab_watermarks lab_watermarks(unsigned long managed, unsigned long min_pages,
+	unsigned int scale_factor);
+
+/** managed_above / ratio; 0 if ratio is 0. Kernel ratios: DMA 256, DMA32 256, NORMAL 32. */
+unsigned long lab_lowmem_reserve(unsigned long managed_above, unsigned int ratio);
+
+/** PCP batch of a zone: rounddown_pow2(1.5 b) - 1, b = min(managed >> 10, 256) / 4. [zone_batchsize] */
+unsigned int lab_zone_batchsize(unsigned long managed);
+
+/** PCP high of a zone in 6.1: max(low_wmark / cpus, 4 * batch); the start of the tuning later. */
+unsigned int lab_pcp_high(unsigned long low_wmark, unsigned int cpus, unsigned int batch);
+
+/** Most pages that highatomic may reserve in a zone; see enum lab_linux for the difference. */
+unsigned long lab_highatomic_cap(enum lab_linux version, unsigned long managed);
+
+/** Bits of how a request passes the watermark; the kernel's ALLOC_*. */
+enum lab_alloc_flags {
+	LAB_ALLOC_WMARK_MIN = 0x00,
+	LAB_ALLOC_WMARK_LOW = 0x01,
+	LAB_ALLOC_WMARK_HIGH = 0x02,
+	LAB_ALLOC_NO_WATERMARKS = 0x04,
+	LAB_ALLOC_WMARK_MASK = 0x07,
+	LAB_ALLOC_OOM = 0x08,
+	LAB_ALLOC_NON_BLOCK = 0x10,
+	LAB_ALLOC_MIN_RESERVE = 0x20,
+	LAB_ALLOC_CMA = 0x80,
+	LAB_ALLOC_NOFRAGMENT = 0x100,
+	LAB_ALLOC_HIGHATOMIC = 0x200,
+	LAB_ALLOC_KSWAPD = 0x800,
+	LAB_ALLOC_RESERVES = LAB_ALLOC_NON_BLOCK | LAB_ALLOC_MIN_RESERVE | LAB_ALLOC_HIGHATOMIC |
+		LAB_ALLOC_OOM,
+};
+
+/** ALLOC_* flags of the slow path's request. [gfp_to_alloc_flags] */
+unsigned int lab_gfp_to_alloc_flags(lab_gfp_t gfp, unsigned int order);
+
+/** The free counts that the watermark and the indices read. */
+struct lab_free_counts {
+	unsigned long nr_free;            /**< NR_FREE_PAGES: without the pages in PCP lists */
+	unsigned long nr_free_cma;
+	unsigned long highatomic;         /**< nr_reserved_highatomic (6.1) or nr_free_highatomic */
+	unsigned long blocks[LAB_NR_ORDERS][LAB_MIGRATE_TYPES]; /**< free blocks */
+};
+
+/** What the gate computed; lets a tool show the arithmetic. Pages. */
+struct lab_verdict {
+	enum lab_cause cause;      /**< LAB_CAUSE_NONE: it would pass */
+	unsigned int alloc_flags;  /**< LAB_ALLOC_* of the deciding pass */
+	long free;                 /**< free pages less (1 << order) - 1 and less what is kept back */
+	long unusable;             /**< pages kept back: highatomic and CMA */
+	long mark;                 /**< the mark before its fractions, boost included */
+	long min;                  /**< the mark after them: what free is compared with */
+	long lowmem_reserve;
+	unsigned long nr_free;     /**< free pages before any subtraction */
+};
+
+/**
+ * The watermark check, as arithmetic alone. [__zone_watermark_ok]
+ * Fails iff free <= min + lowmem_reserve, or order > 0 and no usable block of that order.
+ * @param mark         pages, boost included
+ * @param lowmem_reserve pages, of the request's highest zone type
+ * @param v            out, may be NULL
+ * @return the cause, LAB_CAUSE_NONE if it passes.
+ * Any context: touches nothing but its arguments.
+ */
+enum lab_cause lab_watermark_ok(const struct lab_free_counts *counts, unsigned int order,
+	unsigned long mark, unsigned long lowmem_reserve, unsigned int alloc_flags,
+	struct lab_verdict *v);
+
+/**
+ * Fragmentation index of an order, times 1000: 0 if there is no free block; -1000 if the request
+ * would be served; else 1000 - (1000 + F*1000/2^o)/B. Towards 0: lack of memory; towards 1000:
+ * fragmentation. [__fragmentation_index]
+ */
+int lab_fragmentation_index(const struct lab_free_counts *counts, unsigned int order);
+
+/** Share of free memory unusable for an order, times 1000: 1000 if nothing is free, else
+ *  (F - (S << o)) * 1000 / F. [unusable_free_index] */
+int lab_unusable_free_index(const struct lab_free_counts *counts, unsigned int order);
+
+/* ------------------------------------------------------------------- zones */
+
+struct lab_zone; /**< opaque; lives in the metadata memory, holds no pointer to process-private code */
+
+/** The frame allocators. */
+enum lab_allocator {
+	LAB_ALLOCATOR_BUDDY, /**< Linux's free lists: the model and the baseline */
+	LAB_NR_ALLOCATORS,
+};
+
+const char *lab_allocator_name(enum lab_allocator a);
+
+/** How a zone is made. Zero-initialise, then set what differs; 0/NULL is the default given. */
+struct lab_zone_config {
+	const char *name;            /**< as in /proc/buddyinfo; NULL: by type. At most 15 bytes */
+	int node;                    /**< NUMA node printed in the formats */
+	enum lab_zone_type type;     /**< note that 0 is DMA; lab_zone_config_default() sets NORMAL */
+	enum lab_allocator allocator;
+	enum lab_linux linux_version;
+	void *base;                  /**< first frame, page aligned, owned by the caller; NULL: the zone
+	                                  maps memory itself, from hugetlbfs where it can */
+	unsigned long nr_pages;      /**< frames spanned */
+	bool offline;                /**< start with no frame managed; lab_zone_online() adds them */
+	void *meta;                  /**< metadata, 64-byte aligned, owned by the caller (shared memory if
+	                                  other processes use the zone); NULL: allocated */
+	size_t meta_len;             /**< bytes at meta, at least lab_zone_meta_size() */
+	unsigned int nr_cpus;        /**< per-CPU lists; 0: 1 */
+	bool no_pcp;                 /**< no per-CPU lists */
+	long min_free_kbytes;        /**< -1: lab_min_free_kbytes() of the zone's own size */
+	unsigned int watermark_scale_factor; /**< of 10000; default 10 */
+	int watermark_boost_factor;  /**< of 10000; default 15000; 0 switches boosting off */
+	unsigned long lowmem_reserve[LAB_NR_ZONE_TYPES]; /**< pages, by the request's highest zone type */
+	unsigned long cma_pages;     /**< last pages of the zone made CMA, rounded up to pageblocks */
+};
+
+/** The defaults: Normal zone, buddy, 6.12, no base, min_free_kbytes -1, scale 10, boost 15000, 1 CPU. */
+struct lab_zone_config lab_zone_config_default(unsigned long nr_pages);
+
+/** Bytes of metadata that a zone of this configuration needs. */
+size_t lab_zone_meta_size(const struct lab_zone_config *cfg);
+
+/**
+ * Make a zone.
+ * @param zone out; untouched on error.
+ * @return 0; -EINVAL (misaligned or missing base, no pages, base + length overflows, zone and metadata
+ * overlap, bad type or allocator); -ENOSPC (meta_len too small); -ENOMEM.
+ */
+int lab_zone_create(struct lab_zone **zone, const struct lab_zone_config *cfg);
+
+/** Release what the zone itself allocated. The caller guarantees that nobody uses it. NULL is fine.
+ *  @return the number of blocks still allocated (a leak, if the caller expected none). */
+unsigned long lab_zone_destroy(struct lab_zone *zone);
+
+/**
+ * Bring frames of an offline span under management (as memory hot-plug does).
+ * @param base page aligned; [base, base + nr_pages frames) inside the span and not yet online.
+ * @return 0, -EINVAL, -EEXIST.
+ */
+int lab_zone_online(struct lab_zone *zone, void *base, unsigned long nr_pages);
+
+/** Set min_free_kbytes (-1: the formula) and recompute the marks. -EINVAL if over 1/2 of the zone. */
+int lab_zone_set_min_free_kbytes(struct lab_zone *zone, long kbytes);
+/** Set watermark_scale_factor, 1 to 3000 as the sysctl; 0 or more than that is -EINVAL. */
+int lab_zone_set_watermark_scale_factor(struct lab_zone *zone, unsigned int factor);
+int lab_zone_set_watermark_boost_factor(struct lab_zone *zone, unsigned int factor);
+/** Set lowmem_reserve for requests whose highest zone type is `highest`. */
+int lab_zone_set_lowmem_reserve(struct lab_zone *zone, enum lab_zone_type highest, unsigned long pages);
+/** Switch the per-CPU lists; off drains them. */
+int lab_zone_set_pcp(struct lab_zone *zone, bool on);
+/** Virtual time in ns used to stamp refusals; 0 (default): CLOCK_MONOTONIC. */
+void lab_zone_set_time(struct lab_zone *zone, uint64_t now_ns);
+
+/** The CPU whose per-CPU list this thread uses, modulo the zone's nr_cpus. Threads that never call
+ *  it get one by arrival. Any thread. */
+void lab_cpu_set(unsigned int cpu);
+
+/* -------------------------------------------------------------- allocation */
+
+/**
+ * Allocate a block of 1 << order frames.
+ * @return its first byte, aligned to its size relative to the zone; NULL and errno on refusal
+ * (lab_cause_errno()), EINVAL for order > LAB_MAX_ORDER or contradictory flags.
+ * With __LAB_GFP_DIRECT_RECLAIM it may call the reclaimer (lab_zone_set_reclaim()) and wait for it.
+ */
+void *lab_alloc_pages(struct lab_zone *zone, lab_gfp_t gfp, unsigned int order);
+
+/**
+ * One frame, LAB_GFP_ATOMIC: the allocation that the project is named for. Never sleeps.
+ * @return as lab_alloc_pages().
+ */
+void *lab_alloc_page_gfp_atomic(struct lab_zone *zone);
+
+/**
+ * Up to n frames of order 0, as alloc_pages_bulk(): mark LOW plus the number still missing, no reserves;
+ * if not even one fits, one normal lab_alloc_pages().
+ * @param pages out, n entries; the first `return value` are filled.  @return frames allocated.
+ */
+unsigned int lab_alloc_pages_bulk(struct lab_zone *zone, lab_gfp_t gfp, unsigned int n, void **pages);
+
+/**
+ * Give a block back. NULL is accepted.
+ * @param order the order it was allocated with; for a block that was not __LAB_GFP_COMP, parts of it may
+ * be given back one by one only after lab_split_page().
+ * @return 0; -EINVAL (foreign or misaligned pointer, order too large, wrong order), -EALREADY (double
+ * free). A refused free changes nothing but the counter bad_free.
+ */
+int lab_free_pages(struct lab_zone *zone, void *page, unsigned int order);
+
+/** Turn an allocated block into 1 << order allocated blocks of order 0. [split_page] */
+int lab_split_page(struct lab_zone *zone, void *page, unsigned int order);
+
+/** Give back what the per-CPU lists hold. [drain_all_pages] @return pages drained. */
+unsigned long lab_drain_all_pages(struct lab_zone *zone);
+
+/* ------------------------------------------------------- reclaim, kswapd */
+
+/**
+ * What frees memory for others (page cache, tenants).
+ * @param nr_pages wanted, by the highest mark; @param order wanted.  @return pages freed.
+ * Called without any lock of the zone held; it may call lab_free_pages().
+ */
+typedef unsigned long (*lab_reclaim_fn)(void *arg, unsigned long nr_pages, unsigned int order);
+
+/** Register this process's reclaimer (NULL: none). Only calls made by this process use it. */
+void lab_zone_set_reclaim(struct lab_zone *zone, lab_reclaim_fn fn, void *arg);
+
+/** True when a request has woken kswapd (or kcompactd) and lab_zone_kswapd() has not run since. */
+bool lab_zone_kswapd_wanted(const struct lab_zone *zone);
+
+/**
+ * One round of kswapd: reclaim up to the high mark, then take the boost away that it met.
+ * Call it from a service thread, or between two steps of virtual time.
+ * @return pages reclaimed.
+ */
+unsigned long lab_zone_kswapd(struct lab_zone *zone);
+
+/** Give highatomic pageblocks back. @param force also the last one. @return blocks given back. */
+unsigned int lab_zone_unreserve_highatomic(struct lab_zone *zone, bool force);
+
+/* -------------------------------------------------------------- injection */
+
+/** Fault injection in the manner of the kernel's fail_page_alloc. All zero: off. */
+struct lab_inject {
+	uint32_t probability_ppm; /**< chance of a refusal, in millionths */
+	uint32_t interval;        /**< only every interval-th eligible request; 0 and 1: every */
+	int64_t times;            /**< at most so many refusals; -1: no limit; 0 with ppm > 0: none */
+	uint32_t space;           /**< pages that pass before the first refusal */
+	unsigned int min_order;   /**< requests of a lower order pass */
+	bool atomic_only;         /**< requests that may reclaim pass (ignore-gfp-wait) */
+	uint64_t seed;            /**< of the sequence; the same seed gives the same refusals */
+};
+
+/** Start injecting (a copy is taken). @return 0, -EINVAL (ppm over 1000000, order too large). */
+int lab_zone_inject(struct lab_zone *zone, const struct lab_inject *inject);
+
+/* --------------------------------------------------- what a zone tells */
+
+/** Counters since creation or lab_zone_stats_reset(). Requests, unless the name says pages. */
+struct lab_zone_stats {
+	uint64_t alloc[LAB_NR_ORDERS];
+	uint64_t free[LAB_NR_ORDERS];
+	uint64_t refused[LAB_NR_CAUSES];
+	uint64_t refused_order[LAB_NR_ORDERS];
+	uint64_t refused_atomic;   /**< of all refusals those of atomic requests */
+	uint64_t refused_nowarn;   /**< of all refusals those with __GFP_NOWARN: silent in a kernel's log */
+	uint64_t refused_with_free;/**< refused while at least the block's number of frames was free */
+	uint64_t bad_free;
+	uint64_t bad_request;      /**< EINVAL */
+	uint64_t slowpath;         /**< requests that failed the LOW pass */
+	uint64_t kswapd_wake, kcompactd_wake, boost;
+	uint64_t direct_reclaim, reclaimed_pages;
+	uint64_t pcp_hit, pcp_refill, pcp_drain_pages;
+	uint64_t claim, steal;     /**< fallback: whole pageblocks taken, single blocks taken */
+	uint64_t highatomic_reserve, highatomic_unreserve; /**< pageblocks */
+	uint64_t zero_inline;      /**< __GFP_ZERO served by clearing on the spot */
+};
+
+/** A copy of the counters. They are read without stopping the zone, each by itself. */
+void lab_zone_stats_get(const struct lab_zone *zone, struct lab_zone_stats *out);
+void lab_zone_stats_reset(struct lab_zone *zone);
+
+/** Sizes and settings of a zone. Pages unless said otherwise. */
+struct lab_zone_info {
+	char name[16];
+	int node;
+	enum lab_zone_type type;
+	enum lab_allocator allocator;
+	enum lab_linux linux_version;
+	void *base;
+	unsigned long spanned, present, managed;
+	unsigned long nr_free, nr_free_cma, nr_pcp;
+	unsigned long nr_highatomic;        /**< pages in highatomic pageblocks */
+	unsigned long nr_free_highatomic;
+	struct lab_watermarks wmark;        /**< without the boost */
+	unsigned long boost;
+	unsigned long lowmem_reserve[LAB_NR_ZONE_TYPES];
+	long min_free_kbytes;               /**< in force */
+	unsigned int watermark_scale_factor, watermark_boost_factor;
+	unsigned int nr_cpus;
+	unsigned int pcp_batch, pcp_high;   /**< 0 when off */
+	struct lab_inject inject;
+	bool hugepages;                     /**< the zone mapped its own frames from hugetlbfs */
+};
+
+void lab_zone_info_get(struct lab_zone *zone, struct lab_zone_info *out);
+
+/** A consistent copy of the free counts. */
+void lab_zone_free_counts(struct lab_zone *zone, struct lab_free_counts *out);
+
+/** What would happen to a request now, and why; allocates nothing, injects nothing. */
+enum lab_cause lab_zone_explain(struct lab_zone *zone, lab_gfp_t gfp, unsigned int order,
+	struct lab_verdict *v);
+
+/** A refusal as it was recorded. */
+struct lab_refusal {
+	uint64_t seq;      /**< 1 is the first since creation */
+	uint64_t time_ns;  /**< see lab_zone_set_time() */
+	lab_gfp_t gfp;
+	uint16_t order;
+	uint16_t cpu;
+	struct lab_verdict verdict;
+};
+
+/** The newest refusals, newest first. The zone keeps the last 64. @return entries filled. */
+unsigned int lab_zone_refusals(struct lab_zone *zone, struct lab_refusal *out, unsigned int n);
+
+/** Print a refusal as Linux's warn_alloc() does: the headline, Mem-Info, the zone's free blocks. */
+void lab_warn_alloc(struct lab_zone *zone, const struct lab_refusal *r, const char *comm, FILE *out);
+
+/* The kernel's formats, byte for byte, so that people's own scripts read them. */
+void lab_zone_buddyinfo(struct lab_zone *zone, FILE *out);
+void lab_zone_pagetypeinfo(struct lab_zone *zone, FILE *out);
+void lab_zone_zoneinfo(struct lab_zone *zone, FILE *out);
+
+/* ------------------------------------------- walking, saving, restoring */
+
+enum lab_block_state { LAB_BLOCK_FREE, LAB_BLOCK_PCP, LAB_BLOCK_ALLOCATED, LAB_BLOCK_OFFLINE };
+
+/** A run of frames in one state. */
+struct lab_block {
+	unsigned long pfn;  /**< frame number in the zone; 0 is its first */
+	uint8_t order;
+	uint8_t migratetype;/**< of the free list it is on (free), of the request (allocated) */
+	uint8_t state;      /**< enum lab_block_state */
+};
+
+unsigned long lab_page_to_pfn(const struct lab_zone *zone, const void *page);
+void *lab_pfn_to_page(const struct lab_zone *zone, unsigned long pfn);
+
+/** Visit every block in order of address; the callback returns non-zero to stop. The zone is locked
+ *  meanwhile: the callback must not call into it. @return the callback's last value. */
+int lab_zone_walk(struct lab_zone *zone, int (*fn)(const struct lab_block *b, void *arg), void *arg);
+
+/** Visit the free lists from the head of each, the order in which blocks will be handed out. */
+int lab_zone_walk_free(struct lab_zone *zone, int (*fn)(const struct lab_block *b, void *arg),
+	void *arg);
+
+enum lab_migratetype lab_pageblock_migratetype(struct lab_zone *zone, unsigned long pfn);
+
+/**
+ * Put a zone with nothing allocated into a given state: pageblock types, allocated blocks, and the free
+ * blocks in the order in which they are to be handed out.
+ * @param blocks free and allocated ones, which must tile the managed frames exactly.
+ * @param pageblock_mt one entry a pageblock of the span.
+ * @return 0; -EBUSY if something is allocated; -EINVAL if the blocks do not tile the zone (nothing is
+ * changed then).
+ */
+int lab_zone_restore(struct lab_zone *zone, const struct lab_block *blocks, size_t nr_blocks,
+	const uint8_t *pageblock_mt, size_t nr_pageblocks);
+
+/**
+ * Check the whole structure: every managed frame in exactly one block, list links, counters equal to
+ * what is on the lists, no mergeable buddies left apart, PCP counts, marks.
+ * @param why out, may be NULL: what is wrong, at most len bytes.
+ */
+bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
+
+/* ----------------------------------------------------------- static zones */
+
+/** Upper bounds that let a zone be laid out at compile time; checked against the real sizes. */
+#define LAB_ZONE_HEADER_BYTES 16384UL
+#define LAB_ZONE_CPU_BYTES    1024UL
+#define LAB_FRAME_META_BYTES  16UL
+#define LAB_ZONE_META_BYTES(nr_pages, nr_cpus)                                                     \
+	(LAB_ZONE_HEADER_BYTES + (nr_cpus) * LAB_ZONE_CPU_BYTES +                                  \
+		((unsigned long)(nr_pages) + LAB_PAGEBLOCK_PAGES) * LAB_FRAME_META_BYTES)
+
+/**
+ * Define `struct lab_zone *name`, a zone of nr_pages frames laid out at compile time and made before
+ * main(): for code with no heap. Further arguments are designated initialisers of struct
+ * lab_zone_config, e.g. `.min_free_kbytes = 64`. Use at file scope.
+ *
+ *     LABYRINTH_DEFINE(grid, 1024, .min_free_kbytes = 64);
+ *     void *page = lab_alloc_page_gfp_atomic(grid);
+ */
+#define LABYRINTH_DEFINE(zone_name, nr_frames, ...)                                                \
+	static unsigned char zone_name##_frames[(unsigned long)(nr_frames)*LAB_PAGE_SIZE]          \
+		__attribute__((aligned(1UL << 21)));                                               \
+	static unsigned char zone_name##_meta[LAB_ZONE_META_BYTES(nr_frames, 1)]                   \
+		__attribute__((aligned(64)));                                                      \
+	struct lab_zone *zone_name;                                                                \
+	__attribute__((constructor)) static void zone_name##_init(void)                            \
+	{                                                                                          \
+		const struct lab_zone_config zone_name##_cfg = {.name = #zone_name,                \
+			.type = LAB_ZONE_NORMAL,                                                   \
+			.base = zone_name##_frames,                                                \
+			.nr_pages = (nr_frames),                                                   \
+			.meta = zone_name##_meta,                                                  \
+			.meta_len = sizeof(zone_name##_meta),                                      \
+			.nr_cpus = 1,                                                              \
+			.min_free_kbytes = -1,                                                     \
+			.watermark_scale_factor = 10,                                              \
+			.watermark_boost_factor = 15000,                                           \
+			##__VA_ARGS__};                                                            \
+		lab_zone_define(&zone_name, &zone_name##_cfg);                                     \
+	}                                                                                          \
+	struct lab_zone *zone_name
+
+/** Used by LABYRINTH_DEFINE: makes the zone or, as before main() nobody can be told, stops the program
+ *  with a message. */
+void lab_zone_define(struct lab_zone **zone, const struct lab_zone_config *cfg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LAB_PAGE_H */
