@@ -267,6 +267,31 @@ telemetry() {
     python3 "$LAB_FUNCTIONAL/telemetry.py" "$RUNTIME_DIRECTORY/dpdk/$LAB_ID${2:-}" "$1"
 }
 
+# The functions below read the log of a testpmd that was started under a name, as
+#   start NAME stdbuf -oL dpdk-testpmd ... -i ...
+
+# testpmd_forwarded NAME: packets sent on all ports, by the last "Accumulated forward statistics".
+testpmd_forwarded() {
+    awk '/Accumulated forward statistics/ { on = 1; n = 0 }
+        on && /TX-packets:/ { n = $2; on = 0 }
+        END { print n + 0 }' "$(log_of "$1")"
+}
+
+# testpmd_dump_pool NAME OPS: have it describe its pools, in the words of either release; true if
+# one of them has these ops.
+testpmd_dump_pool() {
+    tell "$1" 'dump_mempool'
+    tell "$1" 'dump mempool'
+    wait_log "$1" "ops_name: <$2>" 5
+}
+
+# testpmd_free_objects NAME: objects in the pool and in its caches, by the last dump.
+testpmd_free_objects() {
+    awk -F = '/total_cache_count=/ { cached = $2 }
+        /common_pool_count=/ { pool = $2 }
+        END { print pool + cached }' "$(log_of "$1")"
+}
+
 has_unsafe_ancestor() {
     local dir=$1
     while :; do

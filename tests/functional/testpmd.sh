@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# testpmd.sh MODE OPS CACHE: the distribution's own dpdk-testpmd receives its packets into a pool of
+# ours and forwards them between two net_null ports, and answers for it over telemetry.
+. "$(dirname "$0")/lib.sh"
+mode=$1 ops=$2 cache=$3
+plugin
+eal_args "$mode"
+
+start pmd stdbuf -oL dpdk-testpmd -d "$PLUGIN" "${EAL[@]}" --vdev net_null0 --vdev net_null1 \
+    "--mbuf-pool-ops-name=$ops" -- -i --total-num-mbufs=8192 "--mbcache=$cache"
+wait_log pmd 'testpmd>' 30 || finish
+check_match "testpmd takes the ops" "preferred mempool ops selected: $ops\$" "$(log_of pmd)"
+tell pmd 'start'
+sleep 1
+check "its packet pool has our ops" testpmd_dump_pool pmd "$ops"
+
+telemetry /labyrinth/info >"$LAB_TMP/info.json"
+check "/labyrinth/info names the ops" grep -q "\"$ops\"" "$LAB_TMP/info.json"
+for what in info zone failures; do
+    telemetry "/labyrinth/$what" >"$LAB_TMP/$what.json"
+    note "$(head -c 400 "$LAB_TMP/$what.json")"
+    check "/labyrinth/$what answers" \
+        jq -e "(.\"/labyrinth/$what\" | length) > 0" "$LAB_TMP/$what.json" >"$LAB_TMP/jq"
+done
+echo '/labyrinth/info' | dpdk-telemetry.py -f "$LAB_ID" >"$LAB_TMP/client" 2>&1
+check_match "DPDK's own client reads it too" "$ops" "$LAB_TMP/client"
+
+tell pmd 'stop'
+wait_log pmd 'Accumulated forward statistics' 10
+tell pmd 'dump_mempool'
+tell pmd 'dump mempool'
+tell pmd 'quit'
+wait_end pmd 20
+check "testpmd ends well" [ "${LAB_STATUS[pmd]}" = 0 ]
+note "$(testpmd_forwarded pmd) packets forwarded"
+check "packets were forwarded" [ "$(testpmd_forwarded pmd)" -gt 10000 ]
+check "every buffer is back" [ "$(testpmd_free_objects pmd)" = 8192 ]
+check_not "it says nothing of an error" grep -Eiq 'error|panic|segfault|fail' "$(log_of pmd)"
+check "no hugepage file stays" [ -z "$(hugepage_files)" ]
+finish
