@@ -21,17 +21,17 @@ for round in first second; do
     "$demo" </dev/null >"$LAB_TMP/demo.log" 2>&1
     check "the $round run ends with 0" [ $? = 0 ] || tail -n 30 "$LAB_TMP/demo.log"
     check "it leaves a page for people" [ -s "$LAB_OUT/report.html" ]
-    check "it leaves an object for tools" jq -e 'type == "object"' "$LAB_OUT/report.json"
+    check "it leaves an object for tools" quiet jq -e 'type == "object"' "$LAB_OUT/report.json"
 done
 if [ "$mode" = nohuge ]; then
     check_match "it says that it runs on ordinary memory" 'no hugepages .*--no-huge' "$LAB_TMP/demo.log"
 fi
 for key in ledger failures zone frag correlation seed command; do
     check "the report holds \"$key\"" \
-        jq -e "[.. | objects | select(has(\"$key\"))] | length > 0" "$LAB_OUT/report.json"
+        quiet jq -e "[.. | objects | select(has(\"$key\"))] | length > 0" "$LAB_OUT/report.json"
 done
 check "its ledger has drops by cause" \
-    jq -e '[.. | objects | .ledger? | objects | .. | objects | .drops? | objects] | length > 0' \
+    quiet jq -e '[.. | objects | .ledger? | objects | .. | objects | .drops? | objects] | length > 0' \
     "$LAB_OUT/report.json"
 
 LAB_OUT=/dev/null/out "$demo" </dev/null >"$LAB_TMP/demo.log" 2>&1

@@ -17,12 +17,12 @@ want=$(($(cat "${pages%/*}/free_hugepages") + 32))
 "$tool" reserve "$want" $$ >"$LAB_TMP/reserve" 2>&1 || skip "$(tail -n 1 "$LAB_TMP/reserve")"
 check "the pool has grown" [ "$(cat "$pages")" -gt "$before" ]
 grown=$(cat "$pages")
-check "reserving again changes nothing" "$tool" reserve "$want" $$
+check "reserving again changes nothing" quiet "$tool" reserve "$want" $$
 check "the pool is as before that" [ "$(cat "$pages")" = "$grown" ]
 
 sleep 300 &
 other=$!
-check "a second owner joins" "$tool" reserve "$want" "$other"
+check "a second owner joins" quiet "$tool" reserve "$want" "$other"
 "$tool" release $$
 check "the pool stays while an owner is left" [ "$(cat "$pages")" = "$grown" ]
 kill "$other"

@@ -47,6 +47,11 @@ die() {
     exit 1
 }
 
+# quiet COMMAND...: without its output, for use in a check.
+quiet() {
+    "$@" >/dev/null 2>&1
+}
+
 # check MESSAGE COMMAND...: say whether the command holds, and go on.
 check() {
     local message=$1

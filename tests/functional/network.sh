@@ -7,8 +7,8 @@ needs netns cmd:iperf3 cmd:tcpdump cmd:ping cmd:jq
 make_ns client
 make_ns server
 veth_pair client veth0 10.9.0.1/24 server veth1 10.9.0.2/24
-check "the peer answers" in_ns client ping -q -c 2 -i 0.2 -W 2 10.9.0.2
-check_not "an address nobody has does not" in_ns client ping -q -c 1 -W 1 10.9.0.77
+check "the peer answers" quiet in_ns client ping -q -c 2 -i 0.2 -W 2 10.9.0.2
+check_not "an address nobody has does not" quiet in_ns client ping -q -c 1 -W 1 10.9.0.77
 
 capture server veth1 "$LAB_TMP/traffic.pcap" udp
 serve server
@@ -22,5 +22,5 @@ check "datagrams were sent" [ "${sent:-0}" -gt 1000 ]
 # A busy machine may lose a few of them before the capture.
 check "the capture holds them" [ "$captured" -ge $((sent * 98 / 100)) ]
 check "and no more" [ "$captured" -le "$sent" ]
-check_not "the namespaces do not leak into the machine's own" ip link show veth0
+check_not "the namespaces do not leak into the machine's own" quiet ip link show veth0
 finish

@@ -21,7 +21,7 @@ for what in info zone failures; do
     telemetry "/labyrinth/$what" >"$LAB_TMP/$what.json"
     note "$(head -c 400 "$LAB_TMP/$what.json")"
     check "/labyrinth/$what answers" \
-        jq -e "(.\"/labyrinth/$what\" | length) > 0" "$LAB_TMP/$what.json" >"$LAB_TMP/jq"
+        quiet jq -e "(.\"/labyrinth/$what\" | length) > 0" "$LAB_TMP/$what.json"
 done
 echo '/labyrinth/info' | dpdk-telemetry.py -f "$LAB_ID" >"$LAB_TMP/client" 2>&1
 check_match "DPDK's own client reads it too" "$ops" "$LAB_TMP/client"
