@@ -14,7 +14,7 @@
  *
  * Errors. Functions return 0 (or a count) or a negative errno. No NaN or infinity ever comes out:
  * where a figure does not exist (a constant series, no drops) a flag or the verdict says so and the
- * figure is 0.
+ * figure is 0. A NaN, an infinity or a value beyond 1e150 in an input is -EINVAL.
  *
  * Everything random takes its seed from the caller and gives the same figures for the same seed.
  */
@@ -59,7 +59,7 @@ struct lab_series_set;
 
 /**
  * @param interval_ns the time between samples, more than 0; the caller keeps the time
- * @param capacity    samples to keep, 1 to 2^26; rounded up to a power of two
+ * @param capacity    samples to keep, 1 to 2^26
  * @param max_series  most series, 1 to 1024
  * @return 0, -EINVAL, -ENOMEM. The set is the caller's, for lab_series_set_destroy().
  */
@@ -89,6 +89,8 @@ const char *lab_series_name(const struct lab_series_set *set, unsigned int i);
 const char *lab_series_unit(const struct lab_series_set *set, unsigned int i);
 enum lab_series_kind lab_series_kind_of(const struct lab_series_set *set, unsigned int i);
 uint64_t lab_series_interval(const struct lab_series_set *set);
+/** The time given to lab_series_start(); 0 before it. */
+uint64_t lab_series_start_ns(const struct lab_series_set *set);
 /** Index of a name, or -ENOENT. */
 int lab_series_find(const struct lab_series_set *set, const char *name);
 /** Samples that can be read now. */
@@ -348,13 +350,14 @@ struct lab_corr_opts {
 	double active_above;    /**< a bin with more is active; negative: the mean of each series */
 	unsigned int shifts;    /**< most circular shifts to try when n is large (see lab_corr()) */
 	unsigned int resamples; /**< of the bootstrap; 0: no interval */
-	double mean_block; /**< of the bootstrap, bins; 0: from the bursts' length. Never below that
-			    */
-	unsigned int strata;     /**< of the load, 2 to LAB_CORR_MAX_STRATA; 0: none */
+	double mean_block;   /**< of the bootstrap, bins; 0: twice the bursts' length. Never below a
+			      * burst
+			      */
+	unsigned int strata; /**< of the load, 2 to LAB_CORR_MAX_STRATA; 0: none */
 	unsigned int min_bursts; /**< for a verdict: LAB_CORR_MIN_BURSTS, lower only in tests */
 };
 
-/** seed 1, lags 0..10, alpha 0.05, tau 10, gap 5, 2000 shifts, 999 resamples, 4 strata. */
+/** seed 1, lags 0..10, alpha 0.05, tau 10, gap 5, 999 shifts, 999 resamples, 4 strata. */
 struct lab_corr_opts lab_corr_opts_default(void);
 
 /** One stratum of the load: bins with lo <= load <= hi. */
@@ -450,16 +453,18 @@ struct lab_corr_result {
  * was chosen from the same data: the interval is for that lag and does not include the choice.
  * 4. Event measures against the same shifts.
  * 5. Bursts of both series; under min_bursts of either there is no verdict.
- * 6. The ranks of the load, at delays 0 to the longest lag, are taken out of both series'
- *    ranks by least squares, and the shift test is done on what remains. Strata are quantiles of
- * the load.
+ * 6. What the load explains, at delays 0 to the longest lag (at most 15), is taken out of the ranks
+ * of both series by least squares, as a level and a slope for each of up to 6 classes of load; the
+ * shift test is done on what remains. Strata are quantiles of the load. A confounder that was not
+ * measured cannot be taken out.
  *
  * Correlation is no cause: lab_intervention() is the evidence for that.
  *
  * @param x failures per bin, @param y drops per bin, @param z load per bin or NULL; n each
  * @param interval_ns width of a bin
  * @return 0 (the verdict tells the rest), -EINVAL (options out of range, a NaN or infinity in the
- * input), -ENOMEM. It takes about 10 n doubles for its work. Any thread; not for the hot path.
+ * input), -ENOMEM. It takes about 10 n doubles for its work, and with a
+ *         load 12 (lags + 1) n more. Any thread; not for the hot path.
  */
 int lab_corr(const double *x, const double *y, const double *z, size_t n, uint64_t interval_ns,
 	const struct lab_corr_opts *opts, struct lab_corr_result *out);
