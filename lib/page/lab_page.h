@@ -211,7 +211,7 @@ enum lab_alloc_flags {
 	LAB_ALLOC_WMARK_LOW = 0x01,
 	LAB_ALLOC_WMARK_HIGH = 0x02,
 	LAB_ALLOC_NO_WATERMARKS = 0x04,
-	LAB_ALLOC_WMARK_MASK = 0x07,
+	LAB_ALLOC_WMARK_MASK = 0x03,
 	LAB_ALLOC_OOM = 0x08,
 	LAB_ALLOC_NON_BLOCK = 0x10,
 	LAB_ALLOC_MIN_RESERVE = 0x20,
@@ -393,8 +393,12 @@ unsigned long lab_drain_all_pages(struct lab_zone *zone);
  */
 typedef unsigned long (*lab_reclaim_fn)(void *arg, unsigned long nr_pages, unsigned int order);
 
-/** Register this process's reclaimer (NULL: none). Only calls made by this process use it. */
-void lab_zone_set_reclaim(struct lab_zone *zone, lab_reclaim_fn fn, void *arg);
+/**
+ * Register this process's reclaimer (NULL: none). Only calls made by this process use it. A request that
+ * a reclaimer makes passes no watermark and starts no reclaim of its own (Linux's PF_MEMALLOC).
+ * @return 0; -ENOSPC if 8 living processes have one already.
+ */
+int lab_zone_set_reclaim(struct lab_zone *zone, lab_reclaim_fn fn, void *arg);
 
 /** True when a request has woken kswapd (or kcompactd) and lab_zone_kswapd() has not run since. */
 bool lab_zone_kswapd_wanted(const struct lab_zone *zone);
@@ -475,6 +479,17 @@ struct lab_zone_info {
 };
 
 void lab_zone_info_get(struct lab_zone *zone, struct lab_zone_info *out);
+
+/** The lists of one CPU. Pages; all 0 while the lists are off. */
+struct lab_pcp_info {
+	int count;    /**< held */
+	int high;     /**< above it the lists are drained; 6.12 tunes it between the next two */
+	int high_min, high_max;
+	int batch;
+};
+
+/** @return 0, -EINVAL for a CPU that the zone has not. */
+int lab_zone_pcp_info(struct lab_zone *zone, unsigned int cpu, struct lab_pcp_info *out);
 
 /** A consistent copy of the free counts. */
 void lab_zone_free_counts(struct lab_zone *zone, struct lab_free_counts *out);

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/**
+ * @file alloc.c
+ * The passes of a request: at the low mark; at the min mark with what its flags give it of the
+ * reserves; then, if it may wait, after reclaim.
+ */
+#include "zone.h"
+
+/* --------------------------------------------------------------- one pass */
+
+static uint32_t
+take_from_pcp(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags)
+{
+	struct lab_pcp *p = lab_pcp_here(z);
+	uint32_t pfn = LAB_NO_PFN;
+
+	if (lab_unlikely(!lab_spin_trylock(&p->lock)))
+		return LAB_NO_PFN;
+	if (lab_likely(p->on)) {
+		p->free_count >>= 1;
+		p->free_factor >>= 1;
+		pfn = lab_pcp_take(z, p, rq->order, rq->mt, alloc_flags);
+	}
+	if (lab_likely(pfn != LAB_NO_PFN)) {
+		lab_frame_set(z, pfn,
+			lab_word(LAB_FRAME_ALLOCATED, rq->order, rq->mt, lab_request_comp(rq)));
+		inc(&p->n.alloc[rq->order], 1);
+	}
+	lab_spin_unlock(&p->lock);
+	return pfn;
+}
+
+static uint32_t
+take_from_lists(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags)
+{
+	uint32_t pfn;
+
+	lab_spin_lock(&z->lock);
+	pfn = lab_frame_ops(z)->take(z, rq->order, rq->mt, alloc_flags);
+	if (pfn != LAB_NO_PFN) {
+		lab_frame_set(z, pfn,
+			lab_word(LAB_FRAME_ALLOCATED, rq->order, rq->mt, lab_request_comp(rq)));
+		inc(&z->n.alloc[rq->order], 1);
+	}
+	lab_spin_unlock(&z->lock);
+	return pfn;
+}
+
+/** Take a block; the gate is open. [rmqueue] */
+static inline uint32_t
+take_block(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags)
+{
+	uint32_t pfn = LAB_NO_PFN;
+
+	if (lab_pcp_order(rq->order) && lab_likely(rd(&z->pcp_on)))
+		pfn = take_from_pcp(z, rq, alloc_flags);
+	if (lab_unlikely(pfn == LAB_NO_PFN))
+		pfn = take_from_lists(z, rq, alloc_flags);
+	if (lab_unlikely(rd(&z->boosted)) && (alloc_flags & LAB_ALLOC_KSWAPD)) {
+		wr(&z->boosted, false);
+		lab_kswapd_wake(z, 0, 0, z->type);
+	}
+	if (lab_unlikely(alloc_flags & LAB_ALLOC_HIGHATOMIC) && pfn != LAB_NO_PFN)
+		lab_highatomic_reserve(z, pfn, rq->order);
+	return pfn;
+}
+
+/** Only a Normal zone avoids fragmentation: what would be lent from are the zones below it. */
+unsigned int
+lab_first_pass_flags(const struct lab_zone *z, const struct lab_request *rq)
+{
+	unsigned int flags = LAB_ALLOC_WMARK_LOW | (rq->gfp & __LAB_GFP_KSWAPD_RECLAIM);
+
+	if (rq->mt == LAB_MIGRATE_MOVABLE)
+		flags |= LAB_ALLOC_CMA;
+	if (z->type == LAB_ZONE_NORMAL)
+		flags |= LAB_ALLOC_NOFRAGMENT;
+	return flags;
+}
+
+/** The first pass's gate. The high mark comes first, and missing it is remembered: the PCP lists
+ *  stop growing then. */
+static inline bool
+low_gate_open(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags)
+{
+	if (!rd(&z->below_high)) {
+		if (lab_likely(
+			    lab_gate_open(z, rq, lab_mark(z, LAB_ALLOC_WMARK_HIGH), alloc_flags)))
+			return true;
+		wr(&z->below_high, true);
+	}
+	return lab_gate_open(z, rq, lab_mark(z, alloc_flags), alloc_flags);
+}
+
+/** [get_page_from_freelist at the low mark, with and then without NOFRAGMENT] */
+static inline uint32_t
+first_pass(struct lab_zone *z, const struct lab_request *rq)
+{
+	unsigned int alloc_flags = lab_first_pass_flags(z, rq);
+	uint32_t pfn;
+
+	if (lab_unlikely(!low_gate_open(z, rq, alloc_flags)))
+		return LAB_NO_PFN;
+	pfn = take_block(z, rq, alloc_flags);
+	if (lab_unlikely(pfn == LAB_NO_PFN) && (alloc_flags & LAB_ALLOC_NOFRAGMENT) &&
+		low_gate_open(z, rq, alloc_flags))
+		pfn = take_block(z, rq, alloc_flags & ~LAB_ALLOC_NOFRAGMENT);
+	return pfn;
+}
+
+/** [get_page_from_freelist in the slow path] */
+static uint32_t
+try_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags,
+	struct lab_verdict *v)
+{
+	unsigned long mark = alloc_flags & LAB_ALLOC_NO_WATERMARKS ? 0 : lab_mark(z, alloc_flags);
+	uint32_t pfn;
+
+	if (lab_gate_check(z, rq, mark, alloc_flags, v) != LAB_CAUSE_NONE &&
+		!(alloc_flags & LAB_ALLOC_NO_WATERMARKS))
+		return LAB_NO_PFN;
+	pfn = take_block(z, rq, alloc_flags);
+	if (pfn == LAB_NO_PFN)
+		lab_gate_no_block(z, rq, v);
+	return pfn;
+}
+
+/* -------------------------------------------------------------- slow path */
+
+/** What the slow path remembers between its rounds. */
+struct slow {
+	unsigned int alloc_flags;
+	unsigned int fruitless; /**< rounds of reclaim without progress */
+	bool progress;
+	struct lab_verdict verdict;
+};
+
+/** [__alloc_pages_direct_reclaim] */
+static uint32_t
+direct_reclaim(struct lab_zone *z, const struct lab_request *rq, struct slow *s)
+{
+	unsigned long want = lab_mark(z, LAB_ALLOC_WMARK_HIGH) + (1UL << rq->order);
+	unsigned long free = rd(&z->nr_free);
+	uint32_t pfn;
+
+	lab_event(z, direct_reclaim);
+	s->progress = lab_reclaim(z, want > free ? want - free : 1UL << rq->order, rq->order) > 0;
+	if (!s->progress)
+		return LAB_NO_PFN;
+	pfn = try_pass(z, rq, s->alloc_flags, &s->verdict);
+	if (pfn != LAB_NO_PFN)
+		return pfn;
+	/* What was freed may be held by the lists or by the highatomic blocks. */
+	lab_highatomic_unreserve_one(z, false, rq->mt);
+	lab_drain_all_pages(z);
+	return try_pass(z, rq, s->alloc_flags, &s->verdict);
+}
+
+/** Is another round worth it? Before giving up, highatomic is emptied. [should_reclaim_retry] */
+static bool
+should_retry(struct lab_zone *z, const struct lab_request *rq, struct slow *s)
+{
+	bool costly = rq->order > LAB_PCP_COSTLY_ORDER;
+	struct lab_verdict v;
+
+	s->fruitless = s->progress && !costly ? 0 : s->fruitless + 1;
+	if (s->fruitless <= LAB_RECLAIM_RETRIES && s->progress)
+		return true;
+	if (s->fruitless <= LAB_RECLAIM_RETRIES &&
+		lab_gate_check(z, rq, rd(&z->wmark[LAB_ALLOC_WMARK_MIN]), s->alloc_flags, &v) ==
+			LAB_CAUSE_NONE)
+		return true;
+	return lab_highatomic_unreserve_one(z, true, rq->mt) > 0;
+}
+
+/** May it, after a fruitless round, go round again at all? */
+static bool
+may_loop(const struct lab_request *rq)
+{
+	bool costly = rq->order > LAB_PCP_COSTLY_ORDER;
+
+	if (rq->gfp & __LAB_GFP_NORETRY)
+		return false;
+	return !costly || (rq->gfp & __LAB_GFP_RETRY_MAYFAIL);
+}
+
+static uint32_t
+reclaim_rounds(struct lab_zone *z, const struct lab_request *rq, struct slow *s)
+{
+	uint32_t pfn;
+
+	do {
+		pfn = direct_reclaim(z, rq, s);
+		if (pfn != LAB_NO_PFN || !may_loop(rq) || !should_retry(z, rq, s))
+			return pfn;
+		lab_kswapd_wake(z, rq->gfp, rq->order, rq->highest);
+		pfn = try_pass(z, rq, s->alloc_flags, &s->verdict);
+	} while (pfn == LAB_NO_PFN);
+	return pfn;
+}
+
+/** A request that must not fail waits for others to free; it is given the min reserve. Bounded, for
+ *  nobody may ever free. */
+static uint32_t
+nofail_rounds(struct lab_zone *z, const struct lab_request *rq, struct slow *s)
+{
+	uint32_t pfn = LAB_NO_PFN;
+
+	for (unsigned int i = 0; i < LAB_RECLAIM_RETRIES && pfn == LAB_NO_PFN; i++) {
+		sched_yield();
+		lab_drain_all_pages(z);
+		pfn = try_pass(z, rq, s->alloc_flags | LAB_ALLOC_MIN_RESERVE, &s->verdict);
+		if (pfn == LAB_NO_PFN)
+			pfn = direct_reclaim(z, rq, s);
+	}
+	return pfn;
+}
+
+/** [__alloc_pages_slowpath] */
+static uint32_t
+slow_path(struct lab_zone *z, const struct lab_request *rq, struct lab_verdict *v)
+{
+	unsigned int reserves = lab_gfp_reserve_flags(rq->gfp);
+	bool can_reclaim = (rq->gfp & __LAB_GFP_DIRECT_RECLAIM) && !lab_in_reclaim();
+	struct slow s = {.alloc_flags = lab_gfp_min_flags(rq->gfp, rq->order)};
+	uint32_t pfn;
+
+	lab_event(z, slowpath);
+	if (s.alloc_flags & LAB_ALLOC_KSWAPD)
+		lab_kswapd_wake(z, rq->gfp, rq->order, rq->highest);
+	pfn = try_pass(z, rq, s.alloc_flags, &s.verdict);
+	/* A reclaimer that allocates is what reclaim waits for: it has all there is. */
+	if (lab_in_reclaim() && !(rq->gfp & __LAB_GFP_NOMEMALLOC))
+		reserves = LAB_ALLOC_NO_WATERMARKS |
+			   (s.alloc_flags & (LAB_ALLOC_CMA | LAB_ALLOC_KSWAPD));
+	if (pfn == LAB_NO_PFN && reserves != 0) {
+		s.alloc_flags = reserves;
+		pfn = try_pass(z, rq, s.alloc_flags, &s.verdict);
+	}
+	if (pfn == LAB_NO_PFN && can_reclaim)
+		pfn = reclaim_rounds(z, rq, &s);
+	if (pfn == LAB_NO_PFN && can_reclaim && (rq->gfp & __LAB_GFP_NOFAIL))
+		pfn = nofail_rounds(z, rq, &s);
+	*v = s.verdict;
+	return pfn;
+}
+
+/* ------------------------------------------------------------------ entry */
+
+/** The block is the caller's: clear it if asked to, and name it. */
+void *
+lab_alloc_finish(struct lab_zone *z, uint32_t pfn, unsigned int order, lab_gfp_t gfp)
+{
+	void *page = lab_frame_address(z, pfn);
+
+	if (lab_unlikely(gfp & __LAB_GFP_ZERO)) {
+		memset(page, 0, LAB_PAGE_SIZE << order);
+		lab_event(z, zero_inline);
+	}
+	lab_assert_expensive(lab_zone_is_valid(z, NULL, 0));
+	return page;
+}
+
+static void *
+bad_request(struct lab_zone *z)
+{
+	lab_event(z, bad_request);
+	errno = EINVAL;
+	return NULL;
+}
+
+static void *
+refuse(struct lab_zone *z, const struct lab_request *rq, const struct lab_verdict *v)
+{
+	lab_refuse(z, rq, v);
+	errno = lab_cause_errno(v->cause);
+	return NULL;
+}
+
+void *
+lab_refuse_injected(struct lab_zone *z, const struct lab_request *rq)
+{
+	struct lab_verdict v;
+
+	lab_gate_check(z, rq, lab_mark(z, LAB_ALLOC_WMARK_LOW), lab_first_pass_flags(z, rq), &v);
+	v.cause = LAB_CAUSE_INJECTED;
+	return refuse(z, rq, &v);
+}
+
+/** Not the first choice any more: kept apart so that the fast path stays small. */
+static __attribute__((noinline)) void *
+alloc_slow(struct lab_zone *z, const struct lab_request *rq)
+{
+	struct lab_verdict v;
+	uint32_t pfn = slow_path(z, rq, &v);
+
+	if (pfn == LAB_NO_PFN)
+		return refuse(z, rq, &v);
+	return lab_alloc_finish(z, pfn, rq->order, rq->gfp);
+}
+
+void *
+lab_alloc_pages(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
+{
+	struct lab_request rq;
+	uint32_t pfn;
+
+	if (lab_unlikely(!lab_request_init(z, &rq, gfp, order)))
+		return bad_request(z);
+	if (lab_unlikely(rd(&z->injecting)) && lab_inject_hit(z, gfp, order))
+		return lab_refuse_injected(z, &rq);
+	pfn = first_pass(z, &rq);
+	if (lab_unlikely(pfn == LAB_NO_PFN))
+		return alloc_slow(z, &rq);
+	return lab_alloc_finish(z, pfn, order, gfp);
+}
+
+void *
+lab_alloc_page_gfp_atomic(struct lab_zone *z)
+{
+	return lab_alloc_pages(z, LAB_GFP_ATOMIC, 0);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/**
+ * @file bulk.c
+ * Many frames of order 0 at once, which Linux serves above the low mark only.
+ */
+#include "zone.h"
+
+/** Fill `pages` from this CPU's list. [the loop of alloc_pages_bulk] */
+static unsigned int
+bulk_from_pcp(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags,
+	unsigned int n, void **pages)
+{
+	uint32_t word = lab_word(LAB_FRAME_ALLOCATED, 0, rq->mt, 0);
+	struct lab_pcp *p = lab_pcp_here(z);
+	unsigned int i = 0;
+
+	if (!lab_spin_trylock(&p->lock))
+		return 0;
+	for (; p->on && i < n; i++) {
+		uint32_t pfn = lab_pcp_take(z, p, 0, rq->mt, alloc_flags);
+
+		if (pfn == LAB_NO_PFN)
+			break;
+		lab_frame_set(z, pfn, word);
+		pages[i] = lab_frame_address(z, pfn);
+	}
+	inc(&p->n.alloc[0], i);
+	lab_spin_unlock(&p->lock);
+	return i;
+}
+
+static unsigned int
+bulk_from_lists(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags,
+	unsigned int n, void **pages)
+{
+	uint32_t word = lab_word(LAB_FRAME_ALLOCATED, 0, rq->mt, 0);
+	unsigned int i;
+
+	lab_spin_lock(&z->lock);
+	for (i = 0; i < n; i++) {
+		uint32_t pfn = lab_frame_ops(z)->take(z, 0, rq->mt, alloc_flags);
+
+		if (pfn == LAB_NO_PFN)
+			break;
+		lab_frame_set(z, pfn, word);
+		pages[i] = lab_frame_address(z, pfn);
+	}
+	inc(&z->n.alloc[0], i);
+	lab_spin_unlock(&z->lock);
+	return i;
+}
+
+/** All at once, while LOW plus what is asked for is free. lowmem_reserve is read for the zone's own
+ *  type, as Linux does for its preferred zone. */
+static unsigned int
+bulk_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int n, void **pages)
+{
+	unsigned int alloc_flags = lab_first_pass_flags(z, rq);
+	struct lab_request own = *rq;
+
+	own.highest = z->type;
+	if (!lab_gate_open(z, &own, lab_mark(z, alloc_flags) + n, alloc_flags))
+		return 0;
+	return rd(&z->pcp_on) ? bulk_from_pcp(z, rq, alloc_flags, n, pages)
+			      : bulk_from_lists(z, rq, alloc_flags, n, pages);
+}
+
+static unsigned int
+bulk_one(struct lab_zone *z, lab_gfp_t gfp, void **pages)
+{
+	pages[0] = lab_alloc_pages(z, gfp, 0);
+	return pages[0] != NULL;
+}
+
+unsigned int
+lab_alloc_pages_bulk(struct lab_zone *z, lab_gfp_t gfp, unsigned int n, void **pages)
+{
+	struct lab_request rq;
+	unsigned int got;
+
+	if (n == 0)
+		return 0;
+	if (!lab_request_init(z, &rq, gfp, 0)) {
+		lab_event(z, bad_request);
+		errno = EINVAL;
+		return 0;
+	}
+	if (n == 1)
+		return bulk_one(z, gfp, pages);
+	if (lab_unlikely(rd(&z->injecting)) && lab_inject_hit(z, gfp, 0)) {
+		lab_refuse_injected(z, &rq);
+		return 0;
+	}
+	got = bulk_pass(z, &rq, n, pages);
+	if (got == 0)
+		return bulk_one(z, gfp, pages);
+	for (unsigned int i = 0; i < got && (gfp & __LAB_GFP_ZERO); i++) {
+		memset(pages[i], 0, LAB_PAGE_SIZE);
+		lab_event(z, zero_inline);
+	}
+	lab_assert_expensive(lab_zone_is_valid(z, NULL, 0));
+	return got;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/**
+ * @file gate.c
+ * Whether a request may have pages, and if not, why. The arithmetic is lab_watermark_ok()'s; here it
+ * meets a zone.
+ */
+#include "zone.h"
+
+static bool
+is_contradictory(lab_gfp_t gfp)
+{
+	const lab_gfp_t zones = gfp & (__LAB_GFP_DMA | __LAB_GFP_DMA32 | __LAB_GFP_HIGHMEM);
+	const lab_gfp_t types = __LAB_GFP_MOVABLE | __LAB_GFP_RECLAIMABLE;
+
+	return (zones & (zones - 1)) != 0 || (gfp & types) == types ||
+	       ((gfp & __LAB_GFP_NOFAIL) && !(gfp & __LAB_GFP_DIRECT_RECLAIM));
+}
+
+bool
+lab_request_init(
+	const struct lab_zone *z, struct lab_request *rq, lab_gfp_t gfp, unsigned int order)
+{
+	if (lab_unlikely(order > LAB_MAX_ORDER || is_contradictory(gfp)))
+		return false;
+	rq->gfp = gfp;
+	rq->order = order;
+	rq->mt = lab_gfp_migratetype(gfp);
+	rq->highest = lab_gfp_zone(gfp);
+	return rq->highest >= z->type;
+}
+
+static unsigned long
+kept_for_highatomic(const struct lab_zone *z)
+{
+	return z->linux_version == LAB_LINUX_6_1 ? rd(&z->nr_reserved_highatomic)
+						 : rd(&z->nr_free_highatomic);
+}
+
+void
+lab_gate_counts(const struct lab_zone *z, struct lab_free_counts *out)
+{
+	out->nr_free = rd(&z->nr_free);
+	out->nr_free_cma = rd(&z->nr_free_cma);
+	out->highatomic = kept_for_highatomic(z);
+	for (unsigned int order = 0; order < LAB_NR_ORDERS; order++) {
+		for (unsigned int mt = 0; mt < LAB_MIGRATE_TYPES; mt++)
+			out->blocks[order][mt] = rd(&z->free_list[mt][order].count);
+	}
+}
+
+/** The boost is there to wake kswapd early, not to refuse the urgent. */
+static bool
+ignores_boost(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags)
+{
+	return rq->order == 0 && (alloc_flags & LAB_ALLOC_MIN_RESERVE) && rd(&z->boost) != 0 &&
+	       (alloc_flags & LAB_ALLOC_WMARK_MASK) == LAB_ALLOC_WMARK_MIN;
+}
+
+enum lab_cause
+lab_gate_check(struct lab_zone *z, const struct lab_request *rq, unsigned long mark,
+	unsigned int alloc_flags, struct lab_verdict *v)
+{
+	unsigned long reserve = rd(&z->lowmem_reserve[rq->highest]);
+	struct lab_free_counts counts;
+	enum lab_cause cause;
+
+	lab_gate_counts(z, &counts);
+	cause = lab_watermark_ok(&counts, rq->order, mark, reserve, alloc_flags, v);
+	if (cause != LAB_CAUSE_NONE && ignores_boost(z, rq, alloc_flags))
+		cause = lab_watermark_ok(&counts, rq->order, rd(&z->wmark[LAB_ALLOC_WMARK_MIN]),
+			reserve, alloc_flags, v);
+	return cause;
+}
+
+void
+lab_gate_no_block(struct lab_zone *z, const struct lab_request *rq, struct lab_verdict *v)
+{
+	uint32_t kept =
+		rd(&z->nonempty[LAB_MIGRATE_HIGHATOMIC]) | rd(&z->nonempty[LAB_MIGRATE_CMA]);
+
+	v->nr_free = rd(&z->nr_free);
+	if (v->nr_free < 1UL << rq->order)
+		v->cause = LAB_CAUSE_EXHAUSTED;
+	else if (kept >> rq->order)
+		v->cause = LAB_CAUSE_RESERVE;
+	else
+		v->cause = LAB_CAUSE_ORDER;
+}
+
+void
+lab_zone_free_counts(struct lab_zone *z, struct lab_free_counts *out)
+{
+	lab_spin_lock(&z->lock);
+	lab_gate_counts(z, out);
+	lab_spin_unlock(&z->lock);
+}
+
+/** One pass, as the request would make it. */
+static enum lab_cause
+explain_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags,
+	struct lab_verdict *v)
+{
+	enum lab_cause cause = lab_gate_check(z, rq, lab_mark(z, alloc_flags), alloc_flags, v);
+
+	if (cause == LAB_CAUSE_NONE &&
+		!lab_frame_ops(z)->can_take(z, rq->order, rq->mt, alloc_flags)) {
+		lab_gate_no_block(z, rq, v);
+		cause = v->cause;
+	}
+	return cause;
+}
+
+enum lab_cause
+lab_zone_explain(struct lab_zone *z, lab_gfp_t gfp, unsigned int order, struct lab_verdict *v)
+{
+	unsigned int reserves = lab_gfp_reserve_flags(gfp);
+	struct lab_verdict verdict = {0};
+	struct lab_request rq;
+
+	if (lab_request_init(z, &rq, gfp, order)) {
+		lab_spin_lock(&z->lock);
+		if (explain_pass(z, &rq, lab_first_pass_flags(z, &rq), &verdict) &&
+			explain_pass(z, &rq, lab_gfp_min_flags(gfp, order), &verdict) && reserves)
+			explain_pass(z, &rq, reserves, &verdict);
+		lab_spin_unlock(&z->lock);
+	} else {
+		verdict.cause = LAB_CAUSE_ORDER;
+	}
+	if (v != NULL)
+		*v = verdict;
+	return verdict.cause;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/**
+ * @file highatomic.c
+ * Pageblocks set aside for atomic requests of a higher order, made from where one was served.
+ */
+#include "zone.h"
+
+static unsigned long
+pages_of(unsigned int order)
+{
+	return order > LAB_PAGEBLOCK_ORDER ? 1UL << order : LAB_PAGEBLOCK_PAGES;
+}
+
+/** [reserve_highatomic_pageblock] */
+void
+lab_highatomic_reserve(struct lab_zone *z, uint32_t pfn, unsigned int order)
+{
+	unsigned long cap = lab_highatomic_cap(z->linux_version, rd(&z->managed));
+	unsigned int mt;
+
+	if (rd(&z->nr_reserved_highatomic) >= cap)
+		return;
+	lab_spin_lock(&z->lock);
+	mt = lab_pageblock_mt(z, pfn);
+	if (rd(&z->nr_reserved_highatomic) < cap && lab_mt_mergeable(mt) &&
+		lab_pageblock_is_whole(z, pfn)) {
+		if (order < LAB_PAGEBLOCK_ORDER)
+			lab_buddy_move_pageblock(z, pfn, mt, LAB_MIGRATE_HIGHATOMIC);
+		else
+			lab_buddy_retype(z, pfn, order, LAB_MIGRATE_HIGHATOMIC);
+		inc(&z->nr_reserved_highatomic, pages_of(order));
+		lab_event_add(z, highatomic_reserve, pages_of(order) >> LAB_PAGEBLOCK_ORDER);
+	}
+	lab_spin_unlock(&z->lock);
+}
+
+/** Only blocks with a free page can be given back: the others are on no list. */
+static void
+give_back(struct lab_zone *z, unsigned int order, unsigned int mt)
+{
+	uint32_t pfn = z->free_list[LAB_MIGRATE_HIGHATOMIC][order].head;
+
+	if (order < LAB_PAGEBLOCK_ORDER) {
+		lab_buddy_move_pageblock(z, pfn, LAB_MIGRATE_HIGHATOMIC, mt);
+		return;
+	}
+	/* A whole pageblock may now merge with neighbours that it was kept apart from. */
+	lab_buddy_del(z, pfn, order, LAB_MIGRATE_HIGHATOMIC);
+	lab_buddy_retype(z, pfn, order, mt);
+	lab_frame_set(z, pfn, lab_word(LAB_FRAME_INSIDE, 0, 0, 0));
+	lab_frame_ops(z)->give(z, pfn, order, false);
+}
+
+/** [unreserve_highatomic_pageblock] */
+unsigned int
+lab_highatomic_unreserve_one(struct lab_zone *z, bool force, unsigned int mt)
+{
+	unsigned int blocks = 0;
+	uint32_t orders;
+
+	lab_spin_lock(&z->lock);
+	orders = rd(&z->nonempty[LAB_MIGRATE_HIGHATOMIC]);
+	if (orders != 0 && (force || rd(&z->nr_reserved_highatomic) > LAB_PAGEBLOCK_PAGES)) {
+		unsigned int order = __builtin_ctz(orders);
+
+		give_back(z, order, mt);
+		dec(&z->nr_reserved_highatomic, pages_of(order));
+		blocks = pages_of(order) >> LAB_PAGEBLOCK_ORDER;
+		lab_event_add(z, highatomic_unreserve, blocks);
+	}
+	lab_spin_unlock(&z->lock);
+	return blocks;
+}
+
+unsigned int
+lab_zone_unreserve_highatomic(struct lab_zone *z, bool force)
+{
+	unsigned int blocks = 0, n;
+
+	while ((n = lab_highatomic_unreserve_one(z, force, LAB_MIGRATE_MOVABLE)) != 0)
+		blocks += n;
+	lab_assert_expensive(lab_zone_is_valid(z, NULL, 0));
+	return blocks;
+}

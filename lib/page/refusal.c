@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/**
+ * @file refusal.c
+ * The record of refusals, and the counters.
+ */
+#include <time.h>
+
+#include "zone.h"
+
+static uint64_t
+now_ns(const struct lab_zone *z)
+{
+	uint64_t virtual_ns = rd(&z->now_ns);
+	struct timespec t;
+
+	if (virtual_ns != 0)
+		return virtual_ns;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+static void
+count(struct lab_zone *z, const struct lab_request *rq, const struct lab_verdict *v)
+{
+	lab_event(z, refused[v->cause]);
+	lab_event(z, refused_order[rq->order]);
+	if (lab_gfp_is_atomic(rq->gfp))
+		lab_event(z, refused_atomic);
+	if (rq->gfp & __LAB_GFP_NOWARN)
+		lab_event(z, refused_nowarn);
+	if (v->nr_free >= 1UL << rq->order)
+		lab_event(z, refused_with_free);
+}
+
+void
+lab_refuse(struct lab_zone *z, const struct lab_request *rq, const struct lab_verdict *v)
+{
+	struct lab_refusal r = {.time_ns = now_ns(z),
+		.gfp = rq->gfp,
+		.order = rq->order,
+		.cpu = lab_cpu(z),
+		.verdict = *v};
+
+	count(z, rq, v);
+	lab_spin_lock(&z->ring_lock);
+	r.seq = ++z->refusal_seq;
+	z->refusals[r.seq % LAB_NR_REFUSALS] = r;
+	lab_spin_unlock(&z->ring_lock);
+}
+
+unsigned int
+lab_zone_refusals(struct lab_zone *z, struct lab_refusal *out, unsigned int n)
+{
+	unsigned int filled = 0;
+
+	lab_spin_lock(&z->ring_lock);
+	for (uint64_t seq = z->refusal_seq; seq > 0 && filled < n && filled < LAB_NR_REFUSALS;
+		seq--)
+		out[filled++] = z->refusals[seq % LAB_NR_REFUSALS];
+	lab_spin_unlock(&z->ring_lock);
+	return filled;
+}
+
+void
+lab_zone_set_time(struct lab_zone *z, uint64_t ns)
+{
+	wr(&z->now_ns, ns);
+}
+
+/* --------------------------------------------------------------- counters */
+
+static void
+add_counts(struct lab_zone_stats *out, const struct lab_counts *n)
+{
+	for (unsigned int order = 0; order < LAB_NR_ORDERS; order++) {
+		out->alloc[order] += rd(&n->alloc[order]);
+		out->free[order] += rd(&n->free[order]);
+	}
+}
+
+static void
+add_pcp(struct lab_zone_stats *out, const struct lab_pcp *p)
+{
+	add_counts(out, &p->n);
+	out->pcp_hit += rd(&p->hit);
+	out->pcp_refill += rd(&p->refill);
+	out->pcp_drain_pages += rd(&p->drain_pages);
+}
+
+static void
+add_refusals(struct lab_zone_stats *out, const struct lab_events *ev)
+{
+	for (unsigned int i = 0; i < LAB_NR_CAUSES; i++)
+		out->refused[i] = rd(&ev->refused[i]);
+	for (unsigned int i = 0; i < LAB_NR_ORDERS; i++)
+		out->refused_order[i] = rd(&ev->refused_order[i]);
+	out->refused_atomic = rd(&ev->refused_atomic);
+	out->refused_nowarn = rd(&ev->refused_nowarn);
+	out->refused_with_free = rd(&ev->refused_with_free);
+}
+
+static void
+add_events(struct lab_zone_stats *out, const struct lab_events *ev)
+{
+	out->bad_free = rd(&ev->bad_free);
+	out->bad_request = rd(&ev->bad_request);
+	out->slowpath = rd(&ev->slowpath);
+	out->kswapd_wake = rd(&ev->kswapd_wake);
+	out->kcompactd_wake = rd(&ev->kcompactd_wake);
+	out->boost = rd(&ev->boost);
+	out->direct_reclaim = rd(&ev->direct_reclaim);
+	out->reclaimed_pages = rd(&ev->reclaimed_pages);
+	out->claim = rd(&ev->claim);
+	out->steal = rd(&ev->steal);
+	out->highatomic_reserve = rd(&ev->highatomic_reserve);
+	out->highatomic_unreserve = rd(&ev->highatomic_unreserve);
+	out->zero_inline = rd(&ev->zero_inline);
+}
+
+void
+lab_zone_stats_get(const struct lab_zone *z, struct lab_zone_stats *out)
+{
+	memset(out, 0, sizeof(*out));
+	add_counts(out, &z->n);
+	for (unsigned int cpu = 0; cpu < z->nr_cpus; cpu++)
+		add_pcp(out, &z->pcp[cpu]);
+	add_refusals(out, &z->ev);
+	add_events(out, &z->ev);
+}
+
+static void
+zero_counts(struct lab_counts *n)
+{
+	for (unsigned int order = 0; order < LAB_NR_ORDERS; order++) {
+		wr(&n->alloc[order], 0);
+		wr(&n->free[order], 0);
+	}
+}
+
+void
+lab_zone_stats_reset(struct lab_zone *z)
+{
+	_Atomic uint64_t *ev = (_Atomic uint64_t *)&z->ev;
+
+	lab_zone_freeze(z);
+	zero_counts(&z->n);
+	for (unsigned int cpu = 0; cpu < z->nr_cpus; cpu++) {
+		zero_counts(&z->pcp[cpu].n);
+		wr(&z->pcp[cpu].hit, 0);
+		wr(&z->pcp[cpu].refill, 0);
+		wr(&z->pcp[cpu].drain_pages, 0);
+	}
+	for (size_t i = 0; i < sizeof(z->ev) / sizeof(*ev); i++)
+		wr(&ev[i], 0);
+	lab_zone_thaw(z);
+}

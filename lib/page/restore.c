@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/**
+ * @file restore.c
+ * Putting an empty zone into a recorded state. Everything is checked before anything is changed.
+ */
+#include "zone.h"
+
+#define BITS 64U
+
+static bool
+test_bit(const uint64_t *map, uint32_t i)
+{
+	return map[i / BITS] >> (i % BITS) & 1;
+}
+
+/** Mark a block's frames; false if one is offline or in another block. */
+static bool
+cover(const struct lab_zone *z, uint64_t *map, const struct lab_block *b)
+{
+	for (uint32_t pfn = b->pfn; pfn < b->pfn + (1U << b->order); pfn++) {
+		if (test_bit(map, pfn) ||
+			lab_word_state(lab_frame_word(z, pfn)) == LAB_FRAME_OFFLINE)
+			return false;
+		map[pfn / BITS] |= 1ULL << (pfn % BITS);
+	}
+	return true;
+}
+
+/** A free block lies on its pageblocks' list, so they are of one type. */
+static bool
+types_fit(const struct lab_block *b, const uint8_t *pageblock_mt)
+{
+	uint32_t first = b->pfn >> LAB_PAGEBLOCK_ORDER;
+	uint32_t last = (b->pfn + (1U << b->order) - 1) >> LAB_PAGEBLOCK_ORDER;
+
+	if (b->state == LAB_BLOCK_ALLOCATED)
+		return b->migratetype < LAB_MIGRATE_PCPTYPES;
+	return b->migratetype == pageblock_mt[first] && b->migratetype == pageblock_mt[last];
+}
+
+static bool
+is_block_ok(const struct lab_zone *z, const struct lab_block *b, const uint8_t *pageblock_mt)
+{
+	if (b->state != LAB_BLOCK_FREE && b->state != LAB_BLOCK_ALLOCATED)
+		return false;
+	if (b->order > LAB_MAX_ORDER || b->pfn >= z->spanned ||
+		z->spanned - b->pfn < 1UL << b->order || b->pfn & ((1UL << b->order) - 1))
+		return false;
+	return types_fit(b, pageblock_mt);
+}
+
+/** Highatomic pageblocks are whole ones; isolated ones are of no use to anybody. */
+static bool
+are_types_ok(const struct lab_zone *z, const uint8_t *mt, size_t n)
+{
+	if (n != lab_nr_pageblocks(z))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t pfn = i << LAB_PAGEBLOCK_ORDER;
+
+		if (mt[i] >= LAB_MIGRATE_ISOLATE ||
+			(mt[i] == LAB_MIGRATE_HIGHATOMIC && !lab_pageblock_is_whole(z, pfn)))
+			return false;
+	}
+	return true;
+}
+
+/** @return 0, -EINVAL; -ENOMEM. */
+static int
+check(const struct lab_zone *z, const struct lab_block *b, size_t n, const uint8_t *mt,
+	size_t nr_pageblocks)
+{
+	unsigned long pages = 0;
+	uint64_t *map;
+	int ret = 0;
+
+	if (!are_types_ok(z, mt, nr_pageblocks))
+		return -EINVAL;
+	map = calloc(z->spanned / BITS + 1, sizeof(*map));
+	if (map == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && ret == 0; i++) {
+		if (b[i].state == LAB_BLOCK_OFFLINE)
+			continue;
+		if (!is_block_ok(z, &b[i], mt) || !cover(z, map, &b[i]))
+			ret = -EINVAL;
+		pages += 1UL << b[i].order;
+	}
+	free(map);
+	return ret == 0 && pages != rd(&z->managed) ? -EINVAL : ret;
+}
+
+static bool
+is_allocated(struct lab_zone *z)
+{
+	return rd(&z->nr_free) != rd(&z->managed);
+}
+
+static void
+clear_frames(struct lab_zone *z)
+{
+	for (uint32_t pfn = 0; pfn < z->spanned; pfn++) {
+		if (lab_word_state(lab_frame_word(z, pfn)) != LAB_FRAME_OFFLINE)
+			lab_frame_set(z, pfn, lab_word(LAB_FRAME_INSIDE, 0, 0, 0));
+	}
+}
+
+static void
+set_types(struct lab_zone *z, const uint8_t *mt, size_t n)
+{
+	unsigned long reserved = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		wr(&z->pageblock_mt[i], mt[i]);
+		if (mt[i] == LAB_MIGRATE_HIGHATOMIC)
+			reserved += LAB_PAGEBLOCK_PAGES;
+	}
+	wr(&z->nr_reserved_highatomic, reserved);
+}
+
+static void
+put(struct lab_zone *z, const struct lab_block *b)
+{
+	if (b->state == LAB_BLOCK_FREE)
+		lab_frame_ops(z)->place(z, b->pfn, b->order);
+	else if (b->state == LAB_BLOCK_ALLOCATED)
+		lab_frame_set(
+			z, b->pfn, lab_word(LAB_FRAME_ALLOCATED, b->order, b->migratetype, 0));
+}
+
+int
+lab_zone_restore(struct lab_zone *z, const struct lab_block *blocks, size_t nr_blocks,
+	const uint8_t *pageblock_mt, size_t nr_pageblocks)
+{
+	int ret;
+
+	lab_drain_all_pages(z);
+	lab_zone_freeze(z);
+	ret = is_allocated(z) ? -EBUSY : check(z, blocks, nr_blocks, pageblock_mt, nr_pageblocks);
+	if (ret == 0) {
+		lab_frame_ops(z)->reset(z);
+		clear_frames(z);
+		set_types(z, pageblock_mt, nr_pageblocks);
+		for (size_t i = 0; i < nr_blocks; i++)
+			put(z, &blocks[i]);
+		wr(&z->boost, 0);
+	}
+	lab_zone_thaw(z);
+	lab_assert_expensive(ret != 0 || lab_zone_is_valid(z, NULL, 0));
+	return ret;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/**
+ * @file settings.c
+ * A zone's marks and what sets them; what a zone tells of itself.
+ */
+#include "zone.h"
+
+/** [__setup_per_zone_wmarks] */
+void
+lab_zone_set_marks(struct lab_zone *z)
+{
+	struct lab_watermarks w;
+
+	z->min_free_kbytes = z->min_free_kbytes_set;
+	if (z->min_free_kbytes_set < 0)
+		z->min_free_kbytes = lab_min_free_kbytes(rd(&z->managed) * KB_PER_PAGE);
+	w = lab_watermarks(rd(&z->managed), z->min_free_kbytes / KB_PER_PAGE, rd(&z->scale_factor));
+	wr(&z->wmark[LAB_ALLOC_WMARK_MIN], w.min);
+	wr(&z->wmark[LAB_ALLOC_WMARK_LOW], w.low);
+	wr(&z->wmark[LAB_ALLOC_WMARK_HIGH], w.high);
+	wr(&z->wmark[LAB_NR_WMARKS - 1], w.promo);
+}
+
+int
+lab_zone_set_min_free_kbytes(struct lab_zone *z, long kbytes)
+{
+	if (!lab_min_free_is_ok(kbytes, z->spanned))
+		return -EINVAL;
+	lab_spin_lock(&z->lock);
+	z->min_free_kbytes_set = kbytes;
+	lab_zone_set_marks(z);
+	lab_spin_unlock(&z->lock);
+	lab_pcp_setup(z);
+	return 0;
+}
+
+int
+lab_zone_set_watermark_scale_factor(struct lab_zone *z, unsigned int factor)
+{
+	if (!lab_scale_is_ok(factor))
+		return -EINVAL;
+	lab_spin_lock(&z->lock);
+	wr(&z->scale_factor, factor);
+	lab_zone_set_marks(z);
+	lab_spin_unlock(&z->lock);
+	lab_pcp_setup(z);
+	return 0;
+}
+
+int
+lab_zone_set_watermark_boost_factor(struct lab_zone *z, unsigned int factor)
+{
+	if (factor > INT32_MAX)
+		return -EINVAL;
+	wr(&z->boost_factor, factor);
+	return 0;
+}
+
+int
+lab_zone_set_lowmem_reserve(struct lab_zone *z, enum lab_zone_type highest, unsigned long pages)
+{
+	if ((unsigned int)highest >= LAB_NR_ZONE_TYPES)
+		return -EINVAL;
+	wr(&z->lowmem_reserve[highest], pages);
+	return 0;
+}
+
+/* ------------------------------------------------------------------- info */
+
+static void
+get_settings(struct lab_zone *z, struct lab_zone_info *out)
+{
+	strcpy(out->name, z->name);
+	out->node = z->node;
+	out->type = z->type;
+	out->allocator = z->allocator;
+	out->linux_version = z->linux_version;
+	out->base = z->base;
+	out->min_free_kbytes = z->min_free_kbytes;
+	out->watermark_scale_factor = rd(&z->scale_factor);
+	out->watermark_boost_factor = rd(&z->boost_factor);
+	out->nr_cpus = z->nr_cpus;
+	out->hugepages = z->hugepages;
+	for (int i = 0; i < LAB_NR_ZONE_TYPES; i++)
+		out->lowmem_reserve[i] = rd(&z->lowmem_reserve[i]);
+}
+
+static void
+get_counts(struct lab_zone *z, struct lab_zone_info *out)
+{
+	out->spanned = z->spanned;
+	out->present = z->present;
+	out->managed = rd(&z->managed);
+	out->nr_free = rd(&z->nr_free);
+	out->nr_free_cma = rd(&z->nr_free_cma);
+	out->nr_pcp = lab_pcp_pages(z);
+	out->nr_highatomic = rd(&z->nr_reserved_highatomic);
+	out->nr_free_highatomic = rd(&z->nr_free_highatomic);
+	out->boost = rd(&z->boost);
+	out->wmark = (struct lab_watermarks){.min = rd(&z->wmark[LAB_ALLOC_WMARK_MIN]),
+		.low = rd(&z->wmark[LAB_ALLOC_WMARK_LOW]),
+		.high = rd(&z->wmark[LAB_ALLOC_WMARK_HIGH]),
+		.promo = rd(&z->wmark[LAB_NR_WMARKS - 1])};
+}
+
+void
+lab_zone_info_get(struct lab_zone *z, struct lab_zone_info *out)
+{
+	struct lab_pcp_info pcp;
+
+	memset(out, 0, sizeof(*out));
+	lab_zone_pcp_info(z, 0, &pcp);
+	out->pcp_batch = pcp.batch;
+	out->pcp_high = pcp.high;
+	lab_spin_lock(&z->lock);
+	get_settings(z, out);
+	get_counts(z, out);
+	lab_spin_unlock(&z->lock);
+	lab_spin_lock(&z->ring_lock);
+	out->inject = z->inject;
+	lab_spin_unlock(&z->ring_lock);
+}
