@@ -354,8 +354,9 @@ const struct lab_hist *lab_sink_latency(const struct lab_sink *s);
  * the application would have polled at the same times. In real time the two lcores see each other's
  * counters some tens of ns late, which can move the cause of an arrival at the edge, never the sum.
  *
- * Tx. A burst goes to the Tx ring of txd descriptors; the wire sends at tx_rate and frees. A
- * full ring takes fewer packets, as any NIC; the application counts those it drops.
+ * Tx. A burst goes to the Tx ring of txd descriptors; the wire sends at tx_rate. A sent mbuf keeps
+ * its descriptor until a later tx_burst of the queue frees it, as PMDs do. A full ring takes fewer
+ * packets, as any NIC; the application counts those it drops.
  *
  * Ledger. offered = taken + filled + all drops, at every moment of virtual time and whenever the
  * wire stands still.
@@ -417,10 +418,12 @@ struct lab_wire_stats {
 	/** Refill rounds that ended with a refusal (a NIC's rx_nombuf), by memory cause: index 0 is
 	 * cause_names[0] */
 	uint64_t refill_refused[LAB_WIRE_MAX_CAUSES + 1];
-	uint64_t tx_packets, tx_bytes; /**< sent and freed */
+	uint64_t tx_packets, tx_bytes; /**< sent */
 	uint64_t tx_pending;           /**< in the Tx rings or being sent */
-	uint64_t max_lag_ns; /**< real time: greatest delay of an arrival behind its time */
-	uint64_t late;       /**< real time: arrivals more than 20 us behind theirs */
+	uint64_t tx_unfreed;   /**< sent, but the mbuf waits for the next tx_burst to be freed */
+	uint64_t tx_discarded; /**< accepted by tx_burst, thrown away by lab_wire_stop() */
+	uint64_t max_lag_ns;   /**< real time: greatest delay of an arrival behind its time */
+	uint64_t late;         /**< real time: arrivals more than 20 us behind theirs */
 };
 
 /**
@@ -441,7 +444,8 @@ int lab_wire_create(struct lab_wire **w, const struct lab_wire_config *cfg, uint
 int lab_wire_start(struct lab_wire *w);
 
 /** End: no arrivals any more; frees what is posted, filled (counted as "stopped") and in the Tx
- * rings (counted as sent). Nobody polls, nobody steps. May be started again. Control. */
+ * rings (counted in tx_discarded). Nobody polls, nobody steps. May be started again: the arrivals go
+ * on where they were. Control. */
 void lab_wire_stop(struct lab_wire *w);
 
 /** Stop, release port and rings, free. Nobody polls; mbufs taken by the application stay its own.
