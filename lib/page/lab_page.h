@@ -588,6 +588,9 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
 	struct lab_zone *zone_name;                                                                \
 	__attribute__((constructor)) static void zone_name##_init(void)                            \
 	{                                                                                          \
+		/* That a setting given replaces the default is the point. */                      \
+		_Pragma("GCC diagnostic push");                                                    \
+		_Pragma("GCC diagnostic ignored \"-Woverride-init\"");                             \
 		const struct lab_zone_config zone_name##_cfg = {.name = #zone_name,                \
 			.type = LAB_ZONE_NORMAL,                                                   \
 			.base = zone_name##_frames,                                                \
@@ -599,6 +602,7 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
 			.watermark_scale_factor = 10,                                              \
 			.watermark_boost_factor = 15000,                                           \
 			##__VA_ARGS__};                                                            \
+		_Pragma("GCC diagnostic pop");                                                     \
 		lab_zone_define(&zone_name, &zone_name##_cfg);                                     \
 	}                                                                                          \
 	struct lab_zone *zone_name

@@ -254,6 +254,11 @@ test_no_watermarks(void **state)
 	c.nr_free = 13;
 	c.blocks[1][LAB_MIGRATE_RECLAIMABLE] = 4;
 	assert_int_equal(lab_watermark_ok(&c, 3, MARK, 0, flags, &v), LAB_CAUSE_ORDER);
+	c.blocks[1][LAB_MIGRATE_RECLAIMABLE] = 0; /* nor does one page come from no list */
+	assert_int_equal(lab_watermark_ok(&c, 0, MARK, 0, flags, &v), LAB_CAUSE_NONE);
+	c.blocks[0][LAB_MIGRATE_UNMOVABLE] = c.blocks[1][LAB_MIGRATE_UNMOVABLE] =
+		c.blocks[2][LAB_MIGRATE_UNMOVABLE] = 0;
+	assert_int_equal(lab_watermark_ok(&c, 0, MARK, 0, flags, &v), LAB_CAUSE_ORDER);
 	/* All that is left is kept for highatomic. */
 	c = (struct lab_free_counts){.nr_free = 32, .highatomic = 32};
 	c.blocks[5][LAB_MIGRATE_HIGHATOMIC] = 1;
