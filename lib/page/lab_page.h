@@ -511,7 +511,9 @@ struct lab_refusal {
 /** The newest refusals, newest first. The zone keeps the last 64. @return entries filled. */
 unsigned int lab_zone_refusals(struct lab_zone *zone, struct lab_refusal *out, unsigned int n);
 
-/** Print a refusal as Linux's warn_alloc() does: the headline, Mem-Info, the zone's free blocks. */
+/** Print a refusal as Linux's warn_alloc() does: the headline, Mem-Info, the zone's free blocks. As in
+ *  a kernel's log nothing is printed for a request with __GFP_NOWARN; clear the flag in a copy of the
+ *  refusal to see such ones too. The kernel's limit of one message in 10 s is left to the caller. */
 void lab_warn_alloc(struct lab_zone *zone, const struct lab_refusal *r, const char *comm, FILE *out);
 
 /* The kernel's formats, byte for byte, so that people's own scripts read them. */
