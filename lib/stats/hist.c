@@ -51,11 +51,14 @@ bucket_top(unsigned int i)
 	return first + ((1ULL << shift) - 1);
 }
 
-/* How many values make percent % of count, at least one; exact where a double would round. */
+/*
+ * How many values make percent % of count, at least one. 99.9 is no binary number: what it is off by must not ask
+ * for one value more.
+ */
 static uint64_t
 rank_of(uint64_t count, double percent)
 {
-	long double want = (long double)percent / 100 * (long double)count;
+	long double want = (long double)percent / 100 * (long double)count * (1 - 0x1p-52L);
 	uint64_t rank;
 
 	if (!(percent > 0))
