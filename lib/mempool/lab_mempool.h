@@ -77,21 +77,16 @@ unsigned int lab_mempool_nr_zones(const struct rte_mempool *mp);
 /** The i-th zone in the order in which they were populated; NULL if there is none. */
 struct lab_zone *lab_mempool_zone_at(const struct rte_mempool *mp, unsigned int i);
 
-/** Order of the block of one object, 0 to LAB_MAX_ORDER; -EINVAL if the pool is not this driver's.
- */
+/** Order of the block of one object, 0 to LAB_MAX_ORDER; -EINVAL if it is not this driver's. */
 int lab_mempool_order(const struct rte_mempool *mp);
 
 /**
  * Who shares the (first) zone with the pool: made on first use, empty at first.
  * @return NULL and errno: EINVAL (no zone), EBUSY (another process has them), ENOMEM. Owned by the
- * pool; gone after rte_mempool_free(). One thread at a time uses it; see lab_frag.h. The telemetry
- * thread uses the same ones on /labyrinth/age: hold lab_mempool_tenants_lock() where both happen.
+ * pool; gone after rte_mempool_free(), which also takes the zone's reclaimer away. /labyrinth/age uses the
+ * same ones; lab_frag.h says who may use them when.
  */
 struct lab_tenants *lab_mempool_tenants(const struct rte_mempool *mp);
-
-/** Take or leave the lock that /labyrinth/age takes around the tenants. Never on a hot path. */
-void lab_mempool_tenants_lock(const struct rte_mempool *mp);
-void lab_mempool_tenants_unlock(const struct rte_mempool *mp);
 
 /* ---------------------------------------------------------------- refusals */
 
