@@ -248,8 +248,8 @@ struct lab_gen_stats {
 int lab_gen_create(struct lab_gen **g, const struct lab_gen_config *cfg, char *err, size_t len);
 void lab_gen_destroy(struct lab_gen *g);
 
-/** The frames that are due now, at most n. One thread. @return mbufs filled, owned by the caller.
- */
+/** The frames that are due now, at most n. One thread.
+ * @return mbufs filled, owned by the caller. */
 uint16_t lab_gen_burst(struct lab_gen *g, struct rte_mbuf **pkts, uint16_t n);
 
 /** Take back the tail of the last burst that tx_burst refused: the mbufs are freed and their
@@ -268,14 +268,12 @@ void lab_gen_stats_get(const struct lab_gen *g, struct lab_gen_stats *out); /**<
 
 /* ------------------------------------------------------------------- sink */
 
-/** Counts what stamped frames tell. One sink a receiving thread; a flow stays with one sink (RSS).
- */
+/** Counts what stamped frames tell. One sink a receiving thread; a flow stays with one (RSS). */
 struct lab_sink;
 
 struct lab_sink_config {
 	uint32_t flows;  /**< flow ids below it are known, others are counted as foreign; 0: 4096 */
-	uint32_t window; /**< sequence numbers remembered a flow, a power of two, 64..65536; 0: 1024
-			  */
+	uint32_t window; /**< numbers remembered a flow, a power of two, 64..65536; 0: 1024 */
 };
 
 /**
@@ -285,19 +283,19 @@ struct lab_sink_config {
 struct lab_sink_stats {
 	uint64_t received; /**< data frames with a stamp */
 	uint64_t bytes;
-	uint64_t expected; /**< that the sender is known to have sent: highest sequence + 1, or the
-			    *  total of an end-of-flow frame, since the start or the last reset */
-	uint64_t unique;   /**< different frames that came */
-	uint64_t lost;     /**< expected and not come (yet): a late frame is taken out again */
+	/** That the sender is known to have sent: highest number + 1, or the total of an end-of-flow
+	 *  frame, since the start or the last reset. */
+	uint64_t expected;
+	uint64_t unique; /**< different frames that came */
+	uint64_t lost;   /**< expected and not come (yet): a late frame is taken out again */
 	uint64_t duplicates;
-	uint64_t reordered; /**< came after a frame with a higher number (RFC 4737 type-P-reordered)
-			     */
+	uint64_t reordered;        /**< came after a higher number (RFC 4737 type-P-reordered) */
 	uint64_t max_displacement; /**< highest number so far less its own, at most */
-	uint64_t
-		beyond_window; /**< too late to tell late from double: lost may be too high by it */
-	uint64_t ends;         /**< flows whose sender said its total */
-	uint64_t runs;         /**< times that a flow's sender started anew */
-	uint64_t unstamped;    /**< frames without a stamp (total only) */
+	/** Too late to tell late from double: lost may be too high by it. */
+	uint64_t beyond_window;
+	uint64_t ends;      /**< flows whose sender said its total */
+	uint64_t runs;      /**< times that a flow's sender started anew */
+	uint64_t unstamped; /**< frames without a stamp (total only) */
 	uint64_t foreign; /**< stamped, but flow id unknown or of a run that is over (total only) */
 	uint64_t negative_latency; /**< stamped later than received: clocks differ (total only) */
 };
@@ -386,15 +384,19 @@ struct lab_wire_config {
 	struct rte_mempool *pools[LAB_WIRE_MAX_QUEUES];
 	struct lab_arrival_config arrival;
 	const struct lab_clock *clock;
-	uint64_t tx_rate;   /**< bits a second with preamble, gap and FCS (24 bytes a frame); 0: no
+	uint64_t tx_rate; /**< bits a second with preamble, gap and FCS (24 bytes a frame); 0: no
 			       limit */
-	bool scatter;       /**< longer frames take several descriptors instead of being dropped */
-	bool pcap_contents; /**< pcap kind: frames carry the captured bytes (zeros after them), no
-			       stamp */
+	bool scatter;     /**< longer frames take several descriptors instead of being dropped */
+	/** pcap kind: frames carry the captured bytes (zeros after them) and no stamp. */
+	bool pcap_contents;
 	uint8_t run;        /**< of the stamps */
 	uint32_t flow_base; /**< of the stamps */
-	struct lab_sink
-		*tx_sink; /**< sees every frame that was sent, on the wire's lcore; NULL: none */
+	/** Real time: how far the arrivals may lie behind the clock and still be made up for, in one
+	 *  burst. More than that is no property of a network but of a wire lcore that did not run: the
+	 *  rest of the plan is put off (slipped_ns). 0: 100 us; UINT64_MAX: never put off. */
+	uint64_t catch_up_ns;
+	/** Sees every frame that was sent, on the wire's lcore; NULL: none. */
+	struct lab_sink *tx_sink;
 
 	/** Names of memory causes. An entry "nombuf" for refusals without a known cause follows
 	 * them. */
@@ -411,8 +413,8 @@ struct lab_wire_stats {
 	uint64_t taken;                  /**< packets given to rx_burst's caller */
 	uint64_t drops[LAB_WIRE_MAX_DROPS];
 	uint64_t filled; /**< packets waiting in the Rx ring: in flight */
-	uint64_t posted, filled_descs,
-		bare;          /**< descriptors; their sum is rxd (times the queues) */
+	/** Descriptors; their sum is rxd times the queues. */
+	uint64_t posted, filled_descs, bare;
 	uint64_t bare_refused; /**< of the bare ones those that a refill was refused */
 	uint64_t refills;      /**< mbufs posted */
 	/** Refill rounds that ended with a refusal (a NIC's rx_nombuf), by memory cause: index 0 is
@@ -422,8 +424,10 @@ struct lab_wire_stats {
 	uint64_t tx_pending;           /**< in the Tx rings or being sent */
 	uint64_t tx_unfreed;   /**< sent, but the mbuf waits for the next tx_burst to be freed */
 	uint64_t tx_discarded; /**< accepted by tx_burst, thrown away by lab_wire_stop() */
-	uint64_t max_lag_ns;   /**< real time: greatest delay of an arrival behind its time */
-	uint64_t late;         /**< real time: arrivals more than 20 us behind theirs */
+	/* Real time: whether the wire's lcore kept up. */
+	uint64_t max_lag_ns; /**< greatest delay of an arrival behind its time */
+	uint64_t late;       /**< arrivals more than 20 us behind theirs */
+	uint64_t slipped_ns; /**< by how much the plan was put off, see catch_up_ns */
 };
 
 /**
@@ -444,8 +448,8 @@ int lab_wire_create(struct lab_wire **w, const struct lab_wire_config *cfg, uint
 int lab_wire_start(struct lab_wire *w);
 
 /** End: no arrivals any more; frees what is posted, filled (counted as "stopped") and in the Tx
- * rings (counted in tx_discarded). Nobody polls, nobody steps. May be started again: the arrivals go
- * on where they were. Control. */
+ * rings (counted in tx_discarded). Nobody polls, nobody steps. May be started again: the arrivals
+ * go on where they were. Control. */
 void lab_wire_stop(struct lab_wire *w);
 
 /** Stop, release port and rings, free. Nobody polls; mbufs taken by the application stay its own.
@@ -472,7 +476,7 @@ bool lab_wire_done(const struct lab_wire *w); /**< the arrival process has ended
 /** Sums over all queues. Any thread; exact when the wire stands still, else each counter by itself.
  */
 void lab_wire_stats_get(const struct lab_wire *w, struct lab_wire_stats *out);
-/** One queue (without max_lag_ns and late). @return 0 or -EINVAL. */
+/** One queue (without max_lag_ns, late and slipped_ns). @return 0 or -EINVAL. */
 int lab_wire_queue_stats_get(const struct lab_wire *w, uint16_t queue, struct lab_wire_stats *out);
 /** Arrivals offered on a flow so far: what a sink must account for. */
 uint64_t lab_wire_flow_offered(const struct lab_wire *w, uint32_t flow);

@@ -42,6 +42,7 @@ check_rings(struct lab_wire_config *c, char *err, size_t len)
 	c->nb_queues = c->nb_queues == 0 ? 1 : c->nb_queues;
 	c->rxd = c->rxd == 0 ? WIRE_RING_DESCS : c->rxd;
 	c->txd = c->txd == 0 ? WIRE_RING_DESCS : c->txd;
+	c->catch_up_ns = c->catch_up_ns == 0 ? WIRE_CATCH_UP_NS : c->catch_up_ns;
 	if (c->refill_thresh == 0)
 		c->refill_thresh = c->rxd >= 128 ? 32 : RTE_MAX(c->rxd / 4, 1);
 	if (c->nb_queues > LAB_WIRE_MAX_QUEUES)
@@ -298,20 +299,32 @@ lab_wire_stop(struct lab_wire *w)
 	wire_tx_drain(w);
 }
 
-unsigned int
-lab_wire_step(struct lab_wire *w, uint64_t now_ns)
+/** Real time: note how late the next arrival is, and put the plan off if the wire did not run. */
+static void
+wire_keep_up(struct lab_wire *w, uint64_t now_ns)
 {
-	uint64_t now = now_ns - w->start_ns, lag;
+	uint64_t due = w->start_ns + w->next.t_ns, lag;
+
+	if (!w->has_next || due >= now_ns)
+		return;
+	lag = now_ns - due;
+	ctr_max(&w->max_lag_ns, lag);
+	if (lag > w->cfg.catch_up_ns) {
+		ctr_add(&w->slipped_ns, lag - w->cfg.catch_up_ns);
+		w->start_ns += lag - w->cfg.catch_up_ns;
+	}
+}
+
+static unsigned int
+wire_rx_step(struct lab_wire *w, uint64_t now_ns)
+{
+	uint64_t now = now_ns - w->start_ns;
+	bool real = w->cfg.clock->kind == LAB_CLOCK_REAL;
 	unsigned int n = 0;
 
-	if (!w->running || now_ns < w->last_step_ns)
-		return 0;
 	while (w->has_next && w->next.t_ns <= now) {
-		lag = now - w->next.t_ns;
-		if (w->cfg.clock->kind == LAB_CLOCK_REAL && unlikely(lag > WIRE_LATE_NS)) {
+		if (real && unlikely(now - w->next.t_ns > WIRE_LATE_NS))
 			ctr_add(&w->late, 1);
-			ctr_max(&w->max_lag_ns, lag);
-		}
 		wire_deliver(w, &w->next);
 		w->has_next = lab_arrivals_next(w->arrivals, &w->next);
 		n++;
@@ -322,7 +335,19 @@ lab_wire_step(struct lab_wire *w, uint64_t now_ns)
 	}
 	if (unlikely(!w->has_next))
 		__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
-	n += wire_tx_step(w, now_ns);
+	return n;
+}
+
+unsigned int
+lab_wire_step(struct lab_wire *w, uint64_t now_ns)
+{
+	unsigned int n;
+
+	if (!w->running || now_ns < w->last_step_ns)
+		return 0;
+	if (w->cfg.clock->kind == LAB_CLOCK_REAL)
+		wire_keep_up(w, now_ns);
+	n = wire_rx_step(w, now_ns) + wire_tx_step(w, now_ns);
 	w->last_step_ns = now_ns;
 	return n;
 }

@@ -21,6 +21,7 @@
 #define WIRE_BATCH       32u
 #define WIRE_NAME_MAX    16u
 #define WIRE_LATE_NS     20000u
+#define WIRE_CATCH_UP_NS 100000u
 #define WIRE_FRAME_EXTRA 24u /* preamble 8, FCS 4, gap 12 */
 
 struct wire_queue;
@@ -91,7 +92,7 @@ struct lab_wire {
 	bool has_next;
 	uint64_t start_ns;  /* clock at the arrivals' 0 */
 	uint64_t paused_ns; /* arrivals' time at the last stop */
-	uint64_t max_lag_ns, late;
+	uint64_t max_lag_ns, late, slipped_ns;
 	struct frame_template *flows;
 	uint64_t *flow_seq;
 	uint16_t reta[128];

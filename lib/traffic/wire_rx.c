@@ -177,6 +177,7 @@ fill(struct lab_wire *w, struct rte_mbuf *m, const struct lab_arrival *a, uint64
 	const struct frame_template *t = &w->flows[a->flow];
 	struct lab_stamp s = {.run = w->cfg.run, .kind = LAB_STAMP_DATA};
 
+	m->port = w->port; /* DPDK 22.11's net_ring does not set it */
 	m->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
 	if (w->pcap != NULL) {
 		const struct lab_pcap_packet *p = &w->pcap->packets[a->index];

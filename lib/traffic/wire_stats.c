@@ -76,6 +76,7 @@ lab_wire_stats_get(const struct lab_wire *w, struct lab_wire_stats *out)
 		add_queue(&w->q[i], out);
 	out->max_lag_ns = ctr_get(&w->max_lag_ns);
 	out->late = ctr_get(&w->late);
+	out->slipped_ns = ctr_get(&w->slipped_ns);
 }
 
 int

@@ -13,15 +13,20 @@ struct rig {
 	struct lab_wire_config cfg;
 	struct lab_wire *w;
 	uint16_t port;
+	char name[16];
 	char err[160];
 };
+
+static unsigned int nr_rigs;
 
 static inline void
 rig_config(struct rig *r, struct rte_mempool *mp, const char *arrivals)
 {
 	memset(r, 0, sizeof(*r));
 	lab_clock_init(&r->clock, LAB_CLOCK_VIRTUAL);
-	r->cfg.name = "t";
+	/* A name of its own, so that a test that fails does not fail the next. */
+	snprintf(r->name, sizeof(r->name), "t%u", ++nr_rigs);
+	r->cfg.name = r->name;
 	r->cfg.socket = SOCKET_ID_ANY;
 	r->cfg.clock = &r->clock;
 	r->cfg.pools[0] = mp;
