@@ -22,26 +22,52 @@ refused "a value that is no number" 'inject_ppm' LAB_MEMPOOL=inject_ppm=many
 refused "a value out of range" 'inject_ppm' LAB_MEMPOOL=inject_ppm=1000001
 refused "a file that is not there" '/nonexistent/file' LAB_MEMPOOL_CONFIG=/nonexistent/file
 
-injected_with() {
+# injected: refusals by injection that the driver counts so far.
+injected() {
+    telemetry /labyrinth/failures | jq '[.. | objects | .injected? | numbers] | max // 0'
+}
+
+has_injected() {
+    [ "$(injected)" -gt "$1" ]
+}
+
+# session NAME SETTING...: a testpmd that forwards, with this environment.
+session() {
     local name=$1
     shift
     start "$name" env "$@" "${pmd[@]}"
-    wait_log "$name" 'testpmd>' 30 || return 1
+    wait_log "$name" 'testpmd>' 30 || finish
     tell "$name" start
-    sleep 1
-    telemetry /labyrinth/failures >"$LAB_TMP/failures.json"
-    tell "$name" stop
-    wait_log "$name" 'Accumulated forward statistics' 10
-    tell "$name" quit
-    wait_end "$name" 20
-    check "testpmd survives ($name)" [ "${LAB_STATUS[$name]}" = 0 ]
-    check "and still forwards ($name)" [ "$(testpmd_forwarded "$name")" -gt 1000 ]
-    note "$(cat "$LAB_TMP/failures.json")"
-    injected=$(jq '[.. | objects | .injected? | numbers] | add // 0' "$LAB_TMP/failures.json")
-    check "the driver refused and says so ($name)" [ "${injected:-0}" -gt 0 ]
+    wait_log "$name" 'packet forwarding' 5
 }
 
-injected_with environment LAB_MEMPOOL=inject_ppm=10000,inject_seed=7
+end_session() {
+    tell "$1" stop
+    wait_log "$1" 'Accumulated forward statistics' 10
+    tell "$1" quit
+    wait_end "$1" 20
+    check "testpmd survives ($1)" [ "${LAB_STATUS[$1]}" = 0 ]
+    check "and still forwards ($1)" [ "$(testpmd_forwarded "$1")" -gt 1000 ]
+}
+
+session environment LAB_MEMPOOL=inject_ppm=10000,inject_seed=7
+check "the environment's injection is counted" wait_for 5 has_injected 0
+end_session environment
+
 printf '[default]\ninject_ppm = 10000\n' >"$LAB_TMP/driver.conf"
-injected_with file "LAB_MEMPOOL_CONFIG=$LAB_TMP/driver.conf"
+session file "LAB_MEMPOOL_CONFIG=$LAB_TMP/driver.conf"
+check "the file's injection is counted" wait_for 5 has_injected 0
+end_session file
+
+session telemetry LAB_MEMPOOL=
+check "nothing is injected unasked" [ "$(injected)" = 0 ]
+quiet telemetry /labyrinth/inject,ppm=10000
+check "injection by telemetry is counted" wait_for 5 has_injected 0
+quiet telemetry /labyrinth/inject,ppm=0
+before=$(injected)
+sleep 0.5
+check "and it stops when told" [ "$(injected)" = "$before" ]
+check "a wrong setting by telemetry is refused" \
+    [ -n "$(telemetry /labyrinth/set,nonsense=1 | jq -r '.[].error // empty')" ]
+end_session telemetry
 finish

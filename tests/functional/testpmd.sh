@@ -15,15 +15,20 @@ tell pmd 'start'
 sleep 1
 check "its packet pool has our ops" testpmd_dump_pool pmd "$ops"
 
-telemetry /labyrinth/info >"$LAB_TMP/info.json"
-check "/labyrinth/info names the ops" grep -q "\"$ops\"" "$LAB_TMP/info.json"
-for what in info zone failures; do
-    telemetry "/labyrinth/$what" >"$LAB_TMP/$what.json"
-    note "$(head -c 400 "$LAB_TMP/$what.json")"
-    check "/labyrinth/$what answers" \
-        quiet jq -e "(.\"/labyrinth/$what\" | length) > 0" "$LAB_TMP/$what.json"
-done
-echo '/labyrinth/info' | dpdk-telemetry.py -f "$LAB_ID" >"$LAB_TMP/client" 2>&1
+# answer COMMAND FILTER: the answer holds what the jq filter asks of it.
+answer() {
+    telemetry "$1" >"$LAB_TMP/answer.json" || return
+    note "$(head -c 300 "$LAB_TMP/answer.json")"
+    quiet jq -e "to_entries[0].value | $2" "$LAB_TMP/answer.json"
+}
+
+check "/labyrinth/info lists the pool" answer /labyrinth/info 'index("mb_pool_0") != null'
+check "and describes it" answer /labyrinth/info,mb_pool_0 ".ops == \"$ops\" and .size == 8192"
+check "/labyrinth/zone has its pages" answer /labyrinth/zone '.managed >= 8192 and .error == null'
+check "/labyrinth/failures has its requests" answer /labyrinth/failures '.dequeues > 0'
+check "/labyrinth/frag has its indices" answer /labyrinth/frag '.free >= 0 and .error == null'
+check "a pool that is not there gets an error" answer /labyrinth/zone,nobody '.error | test("nobody")'
+echo '/labyrinth/info,mb_pool_0' | dpdk-telemetry.py -f "$LAB_ID" >"$LAB_TMP/client" 2>&1
 check_match "DPDK's own client reads it too" "$ops" "$LAB_TMP/client"
 
 tell pmd 'stop'
