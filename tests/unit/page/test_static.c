@@ -42,7 +42,7 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void *__wrap_aligned_alloc(size_t align, size_t size);
-void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, long off);
+void *__wrap_mmap64(void *at, size_t size, int prot, int flags, int fd, long off);
 
 void *
 __wrap_malloc(size_t size)
@@ -73,7 +73,7 @@ __wrap_aligned_alloc(size_t align, size_t size)
 }
 
 void *
-__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, long off)
+__wrap_mmap64(void *at, size_t size, int prot, int flags, int fd, long off)
 {
 	heap_used("mmap");
 	return NULL;
