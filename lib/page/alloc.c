@@ -117,13 +117,13 @@ try_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_fl
 	struct lab_verdict *v)
 {
 	unsigned long mark = alloc_flags & LAB_ALLOC_NO_WATERMARKS ? 0 : lab_mark(z, alloc_flags);
+	enum lab_cause cause = lab_gate_check(z, rq, mark, alloc_flags, v);
 	uint32_t pfn;
 
-	if (lab_gate_check(z, rq, mark, alloc_flags, v) != LAB_CAUSE_NONE &&
-		!(alloc_flags & LAB_ALLOC_NO_WATERMARKS))
+	if (cause != LAB_CAUSE_NONE && !(alloc_flags & LAB_ALLOC_NO_WATERMARKS))
 		return LAB_NO_PFN;
 	pfn = take_block(z, rq, alloc_flags);
-	if (pfn == LAB_NO_PFN)
+	if (pfn == LAB_NO_PFN && cause == LAB_CAUSE_NONE)
 		lab_gate_no_block(z, rq, v);
 	return pfn;
 }
