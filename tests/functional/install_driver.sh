@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck disable=SC2016 # the inner shell expands its own
 # An installed driver is found without -d: testpmd runs in a mount namespace where EAL's own driver
-# folder holds what `meson install` placed there, beside the few drivers that testpmd needs.
+# folder holds what `meson install` placed there, beside its own drivers.
 . "$(dirname "$0")/lib.sh"
 unshare --mount true 2>/dev/null || skip "needs mount namespaces, which this machine refuses"
 
@@ -13,10 +13,7 @@ eal_dir=$(find /usr/lib /usr/local/lib -name 'librte_mempool_ring.so' -path '*pm
     head -n 1 | xargs -r dirname)
 [ -n "$eal_dir" ] || skip "needs a DPDK that loads drivers from a folder"
 
-mkdir "$LAB_TMP/drivers"
-for name in bus_vdev mempool_ring net_null; do
-    cp -L "$eal_dir/librte_$name.so" "$LAB_TMP/drivers/"
-done
+cp -a "$eal_dir" "$LAB_TMP/drivers"
 cp -L "$dest$eal_dir"/librte_mempool_labyrinth.so "$LAB_TMP/drivers/"
 check "the driver was placed in $eal_dir" [ $? = 0 ] || finish
 library=$(find "$dest" -name liblabyrinth.so)
