@@ -58,7 +58,9 @@ bulk_from_lists(struct lab_zone *z, const struct lab_request *rq, unsigned int a
 static unsigned int
 bulk_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int n, void **pages)
 {
-	unsigned int alloc_flags = lab_first_pass_flags(z, rq);
+	/* Not a first pass: it may fragment, and wakes nobody. */
+	unsigned int alloc_flags =
+		lab_first_pass_flags(z, rq) & (LAB_ALLOC_WMARK_MASK | LAB_ALLOC_CMA);
 	struct lab_request own = *rq;
 
 	own.highest = z->type;

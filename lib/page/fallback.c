@@ -168,8 +168,10 @@ steal(struct lab_zone *z, unsigned int order, unsigned int mt)
 uint32_t
 lab_fallback_take(struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int alloc_flags)
 {
-	uint32_t pfn = claim(z, order, mt, alloc_flags);
+	uint32_t pfn = LAB_NO_PFN;
 
+	if (!(alloc_flags & LAB_ALLOC_STEAL))
+		pfn = claim(z, order, mt, alloc_flags);
 	if (pfn == LAB_NO_PFN && !(alloc_flags & LAB_ALLOC_NOFRAGMENT))
 		pfn = steal(z, order, mt);
 	return pfn;

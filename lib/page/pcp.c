@@ -145,15 +145,20 @@ refill(struct lab_zone *z, struct lab_pcp *p, unsigned int index, unsigned int m
 {
 	unsigned int order = list_order[index];
 	int n = refill_size(z, p, order);
+	uint64_t steals;
 
 	/* Lists are filled for everybody: never from what only some may have. */
 	alloc_flags &= ~(LAB_ALLOC_HIGHATOMIC | LAB_ALLOC_OOM | LAB_ALLOC_NON_BLOCK);
 	lab_spin_lock(&z->lock);
+	steals = rd(&z->ev.steal);
 	for (; n > 0; n--) {
 		uint32_t pfn = lab_frame_ops(z)->take(z, order, mt, alloc_flags);
 
 		if (pfn == LAB_NO_PFN)
 			break;
+		/* Nothing was to be claimed, and each attempt would raise the boost again. */
+		if (z->linux_version != LAB_LINUX_6_1 && rd(&z->ev.steal) != steals)
+			alloc_flags |= LAB_ALLOC_STEAL;
 		lab_frame_set(z, pfn, lab_word(LAB_FRAME_PCP, order, mt, 0));
 		lab_list_add_tail(z->frames, &p->lists[index], pfn);
 		inc(&p->count, 1 << order);

@@ -8,6 +8,8 @@
  */
 #include "zone.h"
 
+#define MAX_RESERVE (1UL << 62)
+
 /** [__setup_per_zone_wmarks] */
 void
 lab_zone_set_marks(struct lab_zone *z)
@@ -64,7 +66,8 @@ lab_zone_set_lowmem_reserve(struct lab_zone *z, enum lab_zone_type highest, unsi
 {
 	if ((unsigned int)highest >= LAB_NR_ZONE_TYPES)
 		return -EINVAL;
-	wr(&z->lowmem_reserve[highest], pages);
+	/* More than any zone has; more still would overflow in the gate's sums. */
+	wr(&z->lowmem_reserve[highest], pages < MAX_RESERVE ? pages : MAX_RESERVE);
 	return 0;
 }
 

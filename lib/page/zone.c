@@ -238,7 +238,7 @@ set_settings(struct lab_zone *z, const struct lab_zone_config *cfg)
 	wr(&z->scale_factor, scale ? scale : DEFAULT_SCALE);
 	wr(&z->boost_factor, cfg->watermark_boost_factor);
 	for (int i = 0; i < LAB_NR_ZONE_TYPES; i++)
-		wr(&z->lowmem_reserve[i], cfg->lowmem_reserve[i]);
+		lab_zone_set_lowmem_reserve(z, i, cfg->lowmem_reserve[i]);
 	wr(&z->pcp_on, !cfg->no_pcp);
 	/* 6.1 does not know the flag: as if the high mark were always missed. */
 	wr(&z->below_high, cfg->linux_version == LAB_LINUX_6_1);

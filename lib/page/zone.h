@@ -330,6 +330,9 @@ lab_scale_is_ok(unsigned int factor)
 
 /* ------------------------------------------------------- frame allocators */
 
+/** Beside Linux's ALLOC_*: this refill has had to steal, so it claims nothing. [RMQUEUE_STEAL] */
+#define LAB_ALLOC_STEAL 0x1000U
+
 /**
  * A frame allocator: who hands out blocks once the gate has let a request in. The zone's lock is
  * held for every call. Chosen by the index in the zone, for a pointer would mean nothing to the
