@@ -43,11 +43,12 @@ enum lab_format {
 int lab_format_parse(const char *text, enum lab_format *format);
 
 /**
- * Print a value. As a table: an object is a line "key: value" each, keys aligned; an object or an
- * array of objects within it is a section of its own, named by its key; an array of objects is a
- * table with a column per key in the order of first appearance; an array of plain values is a list
- * on one line. Numbers stand to the right; integers of 5 digits and more have thousands parted by
- * commas; a value that is not there is "-". Control characters in text are printed as '?'.
+ * Print a value. As a table: an object is a line "key: value" for each member, values aligned; an object
+ * within it is a section of its own, named by its key. An array of objects is a table with a column
+ * for each key in the order of first appearance, and so is an object of two or more objects with the same keys (a
+ * row each, named by the key). An array of plain values is a list on one line. Numbers stand to the right;
+ * integers of 5 digits and more have commas between the thousands; a value that is not there is "-".
+ * Control characters in text are printed as '?'.
  * @return 0, -EINVAL (json is NULL, or nested more than 16 deep), -EIO or what the stream gave,
  * -ENOMEM
  */
@@ -149,9 +150,9 @@ struct lab_report_arm {
 int lab_report_add_arm(struct lab_report *report, const struct lab_report_arm *arm);
 
 /**
- * State what changing one thing did, between two arms with the same traffic.
+ * State what changing one thing did, between two arms with the same traffic: they must have the same seed.
  * @param change in words, e.g. "ageing the pool"
- * @return 0, -ENOENT for an arm that is not there, -EINVAL, -ENOMEM
+ * @return 0, -ENOENT for an arm that is not there, -EINVAL (also for other seeds), -ENOMEM
  */
 int lab_report_add_intervention(struct lab_report *report, const char *control, const char *treated,
 	const char *change, const struct lab_intervention_result *result);
