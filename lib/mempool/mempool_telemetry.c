@@ -166,19 +166,66 @@ tel_info(const struct lab_tel_target *t, struct rte_tel_data *d)
 	return 0;
 }
 
+static struct rte_tel_data *
+string_array(void)
+{
+	struct rte_tel_data *a = rte_tel_data_alloc();
+
+	if (a != NULL)
+		rte_tel_data_start_array(a, RTE_TEL_STRING_VAL);
+	return a;
+}
+
+static void
+add_pool_names(struct rte_tel_data *d)
+{
+	struct rte_tel_data *a = string_array();
+
+	if (a == NULL)
+		return;
+	rte_mempool_walk(list_one, a);
+	rte_tel_data_add_dict_container(d, "pools", a, 0);
+}
+
+static void
+add_only_pool(struct rte_tel_data *d)
+{
+	struct search s = {0};
+	struct lab_tel_target t = {0};
+	struct rte_tel_data *info;
+
+	rte_mempool_walk(search_one, &s);
+	info = s.matches == 1 ? rte_tel_data_alloc() : NULL;
+	if (info == NULL)
+		return;
+	t.mp = s.found;
+	t.pool = lab_pool_of(s.found);
+	tel_info(&t, info);
+	rte_tel_data_add_dict_container(d, "pool", info, 0);
+}
+
+/* Without a name: the driver and its pools, and all about the pool if there is only one. */
 static int
-info_all(const char *cmd, const char *params, struct rte_tel_data *d)
+tel_driver(struct rte_tel_data *d)
+{
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "version", LAB_VERSION);
+	add_pool_names(d);
+	add_only_pool(d);
+	return 0;
+}
+
+static int
+info_cb(const char *cmd, const char *params, struct rte_tel_data *d)
 {
 	struct lab_tel_target t;
 	int ret = 0;
 
 	lab_mempool_telemetry_lock();
-	if (params == NULL || *params == '\0') {
-		rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
-		rte_mempool_walk(list_one, d);
-	} else if (lab_tel_target(params, d, &t) == 0) {
+	if (params == NULL || *params == '\0')
+		ret = tel_driver(d);
+	else if (lab_tel_target(params, d, &t) == 0)
 		ret = tel_info(&t, d);
-	}
 	lab_mempool_telemetry_unlock();
 	return ret;
 }
@@ -262,8 +309,8 @@ lab_mempool_telemetry_register(void)
 		telemetry_cb fn;
 		const char *help;
 	} commands[] = {
-		{"/labyrinth/info", info_all,
-			"Pools of the driver; with POOL its sizes and settings."},
+		{"/labyrinth/info", info_cb,
+			"The driver and its pools; sizes and settings of one. Parameters: [POOL]"},
 		{"/labyrinth/zone", zone_cb,
 			"Zone of a pool: pages, marks, free blocks. Parameters: [POOL][,zone=N]"},
 		{"/labyrinth/failures", failures_cb,
