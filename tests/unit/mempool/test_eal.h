@@ -36,10 +36,11 @@ test_eal_start(const char *name, const char *mode)
 	const char *args[] = {name, "--no-huge", "--no-shconf", "-m", "128", "--no-pci",
 		"--no-telemetry", "-l", "0", "--log-level=mempool.labyrinth:alert", "--iova-mode",
 		mode};
+	static char *kept[LAB_ARRAY_SIZE(args)]; /* EAL points into them and reorders argv */
 	char *argv[LAB_ARRAY_SIZE(args) + 1] = {NULL};
 
 	for (size_t i = 0; i < LAB_ARRAY_SIZE(args); i++)
-		argv[i] = strdup(args[i]);
+		argv[i] = kept[i] = strdup(args[i]);
 	unsetenv(LAB_MEMPOOL_ENV);
 	unsetenv(LAB_MEMPOOL_ENV_CONFIG);
 	if (rte_eal_init((int)LAB_ARRAY_SIZE(args), argv) < 0) {
@@ -89,6 +90,17 @@ test_zone_valid(const struct rte_mempool *mp)
 	for (unsigned int i = 0; i < lab_mempool_nr_zones(mp); i++)
 		if (!lab_zone_is_valid(lab_mempool_zone_at(mp, i), why, sizeof(why)))
 			fail_msg("zone %u: %s", i, why);
+}
+
+/* Field by field, by their text: structures have padding. */
+static inline void
+test_same_settings(const struct lab_mempool_settings *a, const struct lab_mempool_settings *b)
+{
+	char x[512], y[512];
+
+	lab_mempool_settings_format(a, x, sizeof(x));
+	lab_mempool_settings_format(b, y, sizeof(y));
+	assert_string_equal(x, y);
 }
 
 /* All objects, past the cache; -ENOBUFS ends it. @return how many. */
