@@ -47,7 +47,7 @@ struct lab_tenants; /**< opaque: who holds which blocks of one zone */
  * Make the tenants of a zone; they hold nothing yet.
  * @param t          out; untouched on error.
  * @param zone       must outlive the tenants.
- * @param max_blocks most blocks ever held, memory for them is set aside now (about 64 bytes a block
+ * @param max_blocks most blocks ever held, memory for them is set aside now (48 bytes a block
  *                   and 4 a frame of the span); 0: one a spanned frame, which never runs out.
  * @return 0, -EINVAL (no zone), -ENOMEM.
  */
@@ -66,14 +66,14 @@ struct lab_tenants_info {
 	unsigned long pages;                          /**< held in all */
 	unsigned long pages_mt[LAB_MIGRATE_PCPTYPES]; /**< by migratetype of the request */
 	unsigned long blocks_order[LAB_NR_ORDERS];
-	unsigned long
-		owed_pages; /**< freed by churn (or reclaimed, with regrow) and not yet got back */
+	/** Freed by churn (or reclaimed, with regrow) and not yet got back. */
+	unsigned long owed_pages;
 	uint64_t allocs, frees;   /**< blocks */
 	uint64_t refused;         /**< requests of tenants that the zone refused */
 	uint64_t reclaimed_pages; /**< given back by lab_tenants_reclaim() */
 	uint64_t churned;         /**< blocks replaced by lab_tenants_step() */
-	uint64_t
-		churn_late; /**< replacements that were due but over the bound of a call, dropped */
+	/** Replacements that were due but over the bound of a call, dropped. */
+	uint64_t churn_late;
 };
 
 void lab_tenants_info_get(struct lab_tenants *t, struct lab_tenants_info *out);
@@ -98,9 +98,10 @@ unsigned long lab_tenants_reclaim(void *arg, unsigned long nr_pages, unsigned in
 struct lab_churn_config {
 	double rate;   /**< blocks replaced a second of the caller's clock; 0: off */
 	uint64_t seed; /**< of the victims */
-	unsigned int
-		burst; /**< most blocks replaced a call; 0: 64. What is due beyond is dropped */
-	bool regrow;   /**< also get back what lab_tenants_reclaim() took, as a page cache does */
+	/** Most blocks replaced a call; 0: 64. What is due beyond is dropped. */
+	unsigned int burst;
+	/** Also get back what lab_tenants_reclaim() took, as a page cache does. */
+	bool regrow;
 };
 
 /** Set the churn; the clock starts at the next step. @return 0, -EINVAL (rate negative, not finite
@@ -121,18 +122,18 @@ unsigned int lab_tenants_step(struct lab_tenants *t, uint64_t now_ns);
 /** How a zone is aged. Names for lab_age_parse() are the lower-case ends. */
 enum lab_age_model {
 	/** Fill; shuffle; free at random down to the occupancy; then re-allocate a share (10%) at
-	 * random a round. [LLFree, USENIX ATC'23, its fragmentation benchmark: occupancy 0.5] */
+	 *  random a round. [LLFree, USENIX ATC'23, its fragmentation benchmark: occupancy 0.5] */
 	LAB_AGE_CHURN,
 	/** Fill with movable memory; replace single pages of it, scattered over the pageblocks, by
 	 *  unmovable ones; free movable memory down to the occupancy. [Contiguitas, ISCA'23:
-	 * unmovable pages scattered over the address space are the cause] */
+	 *  unmovable pages scattered over the address space are the cause] */
 	LAB_AGE_SCATTER,
 	/** Blocks of seeded sizes and lifetimes at a fixed fullness, replaced over rounds: most die
-	 * young, few live long. [Geriatrix, USENIX ATC'18: size and age distributions at fixed
-	 * fullness] */
+	 *  young, few live long. [Geriatrix, USENIX ATC'18: size and age distributions at fixed
+	 *  fullness] */
 	LAB_AGE_LIFETIMES,
-	/** Allocate blocks of the order, keep the first page of each and free the rest.
-	 *  [phymem_fragmenter: the adversary; also the bound of Robson, J.ACM 1974] */
+	/** Allocate blocks of the order, keep the first page of each and free the rest; what the
+	 *  occupancy asks for beyond fills the holes. [phymem_fragmenter] */
 	LAB_AGE_ADVERSARY,
 	LAB_NR_AGE_MODELS,
 };
@@ -150,25 +151,26 @@ const char *lab_age_model_help(enum lab_age_model model);
 struct lab_age_config {
 	enum lab_age_model model;
 	uint64_t seed;
-	double occupancy; /**< target: share of the managed frames that is not free, whoever holds
-			       them, 0..1 */
-	double occupancy_tolerance; /**< absolute; never less than half a frame is asked for */
-	int unusable; /**< target: lab_unusable_free_index(), 0..1000; LAB_AGE_NO_UNUSABLE */
+	/** Target: share of the managed frames that is not free, whoever holds them, 0 to 1. */
+	double occupancy;
+	double occupancy_tolerance; /**< absolute; one frame beside the target is always met */
+	/** Target: lab_unusable_free_index() of `order`, 0 to 1000; LAB_AGE_NO_UNUSABLE. */
+	int unusable;
 	int unusable_tolerance; /**< absolute, of 1000 */
 	unsigned int order;     /**< the order of that index, and of the adversary's blocks */
-	unsigned int
-		rounds; /**< most rounds of the model; with no unusable target exactly so many */
-	double round_share; /**< share of the held blocks replaced a round, 0..1 (churn) */
-	double unmovable, reclaimable;      /**< shares of the tenants' blocks; the rest is movable.
-					      scatter: the      share of the held frames that is unmovable at
-					      the end is      `unmovable`, and `reclaimable` is not used */
+	unsigned int rounds;    /**< of the model; all are run, then the targets are looked at */
+	double round_share;     /**< share of the held blocks replaced a round, 0 to 1 (churn) */
+	/** Shares of the tenants' blocks, 0 to 1; the rest is movable. For scatter `unmovable` is the
+	 *  share of the frames held at the end, and `reclaimable` is not used. */
+	double unmovable, reclaimable;
 	double order_weight[LAB_NR_ORDERS]; /**< sizes: relative number of blocks of each order */
-	double short_life, long_life; /**< mean lifetimes in rounds, exponential (lifetimes) */
-	double long_share;            /**< share of blocks with the long one, 0..1 (lifetimes) */
-	bool steer; /**< where the model alone ends beside the unusable target, move blocks
-			 one by one towards it (the result counts these) */
-	bool touch; /**< write into the first bytes of every page that is allocated; never
-			 for a mempool's zone */
+	double short_life, long_life;       /**< mean lifetimes in rounds (lifetimes) */
+	double long_share; /**< share of the blocks with the long one, 0 to 1 (lifetimes) */
+	/** Where the model alone ends beside the unusable target, move blocks one by one towards it;
+	 *  the result counts these. */
+	bool steer;
+	/** Write into the first bytes of every page that is allocated; never for a mempool's zone. */
+	bool touch;
 };
 
 /** The defaults of a model: those of its source where it states them; docs/ageing.md lists them. */
@@ -197,10 +199,9 @@ int lab_age_check(const struct lab_age_config *cfg, char *err, size_t errlen);
 enum lab_age_reason {
 	LAB_AGE_REACHED,    /**< it was */
 	LAB_AGE_IMPOSSIBLE, /**< no placement of blocks can have it; nothing was changed */
-	LAB_AGE_OTHERS, /**< those who are not tenants hold more than the target or hold the places;
-			     nothing was changed if the former */
-	LAB_AGE_REFUSED,       /**< the zone refused the tenants (see lab_age_result.cause) */
-	LAB_AGE_NO_SLOT,       /**< max_blocks of the tenants is too small */
+	LAB_AGE_OTHERS,  /**< what others than the tenants hold rules it out; nothing was changed */
+	LAB_AGE_REFUSED, /**< the zone refused the tenants (see lab_age_result.cause) */
+	LAB_AGE_NO_SLOT, /**< max_blocks of the tenants is too small */
 	LAB_AGE_NOT_CONVERGED, /**< rounds and moves ended beside the target */
 	LAB_AGE_CANCELLED,     /**< the progress callback said so */
 	LAB_NR_AGE_REASONS,
@@ -233,7 +234,7 @@ typedef int (*lab_age_progress_fn)(void *arg, unsigned long done, unsigned long 
 /**
  * Age the zone. What the tenants held before is given back first, so that the state that is reached
  * depends on the zone's state and the seed alone: a zone in the same state, the same configuration,
- * the same result, page by page. The per-CPU lists are drained. While a model fills the zone, other
+ * the same result, page by page. The per-CPU lists are drained and off meanwhile. While a model fills the zone, other
  * users of it are refused memory as in any full zone: age before traffic, or expect it in the
  * traffic's ledger.
  * @param out may be NULL; filled on every return but -EINVAL, -ENOMEM and -EBUSY (zeroed then).
@@ -241,7 +242,7 @@ typedef int (*lab_age_progress_fn)(void *arg, unsigned long done, unsigned long 
  * @return 0: every target met within its tolerance;
  *  -EINVAL: bad configuration; -ENOMEM; -EBUSY: another thread uses the tenants;
  *  -ERANGE: the target contradicts itself or what others hold, nothing was changed;
- *  -ENOSPC: not met; the zone is left as near as it came and out->reason says why;
+ *  -ENOSPC: not met; the zone is left as the search ended and out->reason says why;
  *  -ECANCELED: cancelled, what was allocated until then stays held.
  * The zone is valid after each of them, and lab_tenants_release() undoes the holding.
  */
@@ -254,10 +255,10 @@ int lab_age(struct lab_tenants *t, const struct lab_age_config *cfg, struct lab_
 struct lab_frag_row {
 	unsigned int order;
 	unsigned long free_blocks; /**< free blocks of exactly this order */
-	unsigned long
-		suitable; /**< blocks of this order that the free blocks of it and above hold */
-	int unusable;     /**< lab_unusable_free_index(): 0..1000 */
-	int extfrag;      /**< lab_fragmentation_index(): -1000, 0..1000 */
+	/** Blocks of this order that the free blocks of it and above hold. */
+	unsigned long suitable;
+	int unusable; /**< lab_unusable_free_index(): 0..1000 */
+	int extfrag;  /**< lab_fragmentation_index(): -1000, 0..1000 */
 };
 
 /** Fill a row an order from one consistent copy of the free counts (per-CPU lists are not free). */
