@@ -24,6 +24,7 @@ lab_zone_set_marks(struct lab_zone *z)
 	wr(&z->wmark[LAB_ALLOC_WMARK_LOW], w.low);
 	wr(&z->wmark[LAB_ALLOC_WMARK_HIGH], w.high);
 	wr(&z->wmark[LAB_NR_WMARKS - 1], w.promo);
+	wr(&z->boost, 0); /* it was a share of the old marks */
 }
 
 int

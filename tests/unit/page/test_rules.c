@@ -249,6 +249,10 @@ test_boost_needs_four_pageblocks(void **state)
 		lab_zone_info_get(z, &info);
 		/* 512, for one and a half times the high mark of 24 is less than that. */
 		assert_int_equal(info.boost, nr_pages == 2048 ? LAB_PAGEBLOCK_PAGES : 0);
+		/* New marks start without one. */
+		assert_int_equal(lab_zone_set_min_free_kbytes(z, 128), 0);
+		lab_zone_info_get(z, &info);
+		assert_int_equal(info.boost, 0);
 		lab_zone_destroy(z);
 	}
 }
