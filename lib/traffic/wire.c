@@ -169,7 +169,7 @@ make_hooks(struct lab_wire *w)
 	for (uint16_t i = 0; i < w->cfg.nb_queues; i++) {
 		struct wire_queue *q = &w->q[i];
 
-		q->hook = calloc(1, sizeof(*q->hook));
+		q->hook = rte_zmalloc("lab_wire_hook", sizeof(*q->hook), 0);
 		if (q->hook == NULL)
 			return -ENOMEM;
 		q->hook->q = q;
@@ -405,7 +405,7 @@ unhook_port(struct lab_wire *w)
 			rte_free((void *)(uintptr_t)q->rx_cb);
 		if (q->tx_cb != NULL && rte_eth_remove_tx_callback(w->port, i, q->tx_cb) == 0)
 			rte_free((void *)(uintptr_t)q->tx_cb);
-		free(q->hook);
+		rte_free(q->hook);
 		q->hook = NULL;
 	}
 }
