@@ -104,8 +104,9 @@ phantoms_poll(struct wire_queue *q)
 	}
 }
 
-/** V is at most posted + refused: more would not fit beside the packets that are really there. Both
- *  only shrink when an arrival takes a descriptor, so that calling it then and at a loss is exact. */
+/** V is at most posted + refused: more would not fit beside the packets that are really there. That
+ *  sum only falls when an arrival takes a descriptor, so clamping then is exact; at a loss it makes
+ *  up for what another lcore's counter had not told yet. */
 static void
 phantoms_clamp(struct wire_queue *q, uint64_t posted)
 {

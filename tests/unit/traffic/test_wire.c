@@ -148,6 +148,30 @@ test_threshold(void **state)
 	rig_down(&r);
 }
 
+/* What was refused is tried again at every poll, though fewer than the threshold are bare. */
+static void
+test_refused_is_retried(void **state)
+{
+	struct rte_mbuf *hold[60];
+	struct lab_wire_stats s;
+	struct rig r;
+
+	rig_config(&r, small, "constant:rate=1,count=1");
+	r.cfg.rxd = 64;
+	r.cfg.refill_thresh = 32;
+	assert_int_equal(rte_pktmbuf_alloc_bulk(small, hold, 60), 0);
+	rig_up(&r);
+	assert_int_equal(rig_stats(&r).bare_refused, 24);
+	rte_pktmbuf_free_bulk(hold, 60);
+	assert_int_equal(rig_poll(&r, 0, 32), 0);
+	s = rig_stats(&r);
+	assert_int_equal(s.posted, 64);
+	assert_int_equal(s.bare_refused, 0);
+	assert_int_equal(s.refills, 64);
+	rig_down(&r);
+	assert_pool_full(small);
+}
+
 /* Memory comes back while the packets that were lost for it would still wait in the ring. */
 static void
 test_charged_once(void **state)
@@ -434,6 +458,7 @@ main(void)
 		cmocka_unit_test(test_memory_then_full),
 		cmocka_unit_test(test_held_packets),
 		cmocka_unit_test(test_threshold),
+		cmocka_unit_test(test_refused_is_retried),
 		cmocka_unit_test(test_charged_once),
 		cmocka_unit_test(test_attribution_by_shadow),
 		cmocka_unit_test(test_too_big),

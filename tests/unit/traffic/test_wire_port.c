@@ -204,6 +204,31 @@ test_random_stops(void **state)
 	}
 }
 
+/* A stopped process goes on where it was: no arrival is skipped, none comes at once. */
+static void
+test_pause(void **state)
+{
+	struct rig r;
+
+	rig_config(&r, pool, "constant:rate=1M");
+	rig_up(&r);
+	rig_pass(&r, 10500);
+	assert_int_equal(rig_stats(&r).offered, 11);
+	for (uint64_t i = 12; i < 20; i++) {
+		lab_wire_stop(r.w);
+		rig_pass(&r, 1000000);
+		assert_int_equal(lab_wire_start(r.w), 0);
+		rig_pass(&r, 499);
+		assert_int_equal(rig_stats(&r).offered, i - 1);
+		rig_pass(&r, 501);
+		assert_int_equal(rig_stats(&r).offered, i);
+	}
+	assert_int_equal(rig_stats(&r).drops[LAB_WIRE_STOPPED], 18);
+	rig_check(&r);
+	rig_down(&r);
+	assert_pool_full(pool);
+}
+
 static void
 test_made_and_unmade(void **state)
 {
@@ -426,6 +451,7 @@ main(void)
 		cmocka_unit_test(test_link_rate),
 		cmocka_unit_test(test_tx_sink),
 		cmocka_unit_test(test_random_stops),
+		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_made_and_unmade),
 		cmocka_unit_test(test_port_closed_early),
 		cmocka_unit_test(test_refused_configs),
