@@ -31,11 +31,10 @@
 
 /* Start EAL or end the program as skipped: a machine that cannot is no failure of the driver. */
 static inline void
-test_eal_start(const char *name, const char *mode)
+test_eal_start_with(const char *name, const char *mode, const char *more)
 {
-	const char *args[] = {name, "--no-huge", "--no-shconf", "-m", "128", "--no-pci",
-		"--no-telemetry", "-l", "0", "--log-level=mempool.labyrinth:alert", "--iova-mode",
-		mode};
+	const char *args[] = {name, "--no-huge", "--no-shconf", "-m", "128", "--no-pci", "-l", "0",
+		"--log-level=mempool.labyrinth:alert", "--iova-mode", mode, more};
 	static char *kept[LAB_ARRAY_SIZE(args)]; /* EAL points into them and reorders argv */
 	char *argv[LAB_ARRAY_SIZE(args) + 1] = {NULL};
 
@@ -47,6 +46,12 @@ test_eal_start(const char *name, const char *mode)
 		printf("SKIP: EAL does not start here: %s\n", rte_strerror(rte_errno));
 		exit(TEST_SKIP);
 	}
+}
+
+static inline void
+test_eal_start(const char *name, const char *mode)
+{
+	test_eal_start_with(name, mode, "--no-telemetry");
 }
 
 /* A pool of the ops with its own settings (NULL: none), not populated yet. */

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ *
+ * The commands of the telemetry socket, asked as a client of it asks them.
+ */
+#include "test_eal.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#define N 500
+
+static int sock = -1;
+static struct rte_mempool *pool, *other;
+
+static bool
+client_connect(void)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char hello[1024];
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/dpdk_telemetry.v2",
+		rte_eal_get_runtime_dir());
+	sock = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	return sock >= 0 && connect(sock, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+	       read(sock, hello, sizeof(hello)) > 0;
+}
+
+/* The answer to "/labyrinth/what[,params]"; the caller owns it. */
+static json_t *
+ask(const char *what, const char *params)
+{
+	static char reply[65536];
+	char command[1024];
+	json_t *all, *answer;
+	ssize_t n;
+
+	snprintf(command, sizeof(command), "/labyrinth/%s%s%s", what, *params != '\0' ? "," : "",
+		params);
+	assert_true(write(sock, command, strlen(command)) > 0);
+	n = read(sock, reply, sizeof(reply) - 1);
+	assert_true(n > 0);
+	reply[n] = '\0';
+	all = json_loads(reply, 0, NULL);
+	if (all == NULL)
+		fail_msg("%s: not JSON: %s", command, reply);
+	*strchrnul(command, ',') = '\0';
+	answer = json_incref(json_object_get(all, command));
+	json_decref(all);
+	assert_non_null(answer);
+	return answer;
+}
+
+static json_int_t
+integer(const json_t *answer, const char *key)
+{
+	const json_t *v = json_object_get(answer, key);
+
+	if (!json_is_integer(v))
+		fail_msg("no number \"%s\" in %s", key, json_dumps(answer, 0));
+	return json_integer_value(v);
+}
+
+static void
+expect_error(const char *what, const char *params, const char *part)
+{
+	json_t *a = ask(what, params);
+	const char *error = json_string_value(json_object_get(a, "error"));
+
+	if (error == NULL || strstr(error, part) == NULL)
+		fail_msg("%s,%s: %s does not say \"%s\"", what, params, json_dumps(a, 0), part);
+	json_decref(a);
+}
+
+static void
+info_lists_and_describes(void **state)
+{
+	json_t *a = ask("info", "");
+	const json_t *pools = json_object_get(a, "pools");
+
+	assert_int_equal(json_array_size(pools), 2);
+	assert_null(json_object_get(a, "pool"));
+	json_decref(a);
+	a = ask("info", "tel");
+	assert_string_equal(json_string_value(json_object_get(a, "ops")), LAB_MEMPOOL_OPS_BUDDY);
+	assert_int_equal(integer(a, "size"), N);
+	assert_int_equal(integer(a, "free_objects"), N);
+	assert_int_equal(integer(a, "order"), 1);
+	assert_int_equal(integer(a, "block_bytes"), 8192);
+	assert_int_equal(integer(a, "zones"), 1);
+	assert_string_equal(
+		json_string_value(json_object_get(a, "gfp")), "GFP_ATOMIC|__GFP_NOWARN");
+	json_decref(a);
+}
+
+static void
+zone_is_what_the_library_says(void **state)
+{
+	json_t *a = ask("zone", "tel");
+	const json_t *blocks = json_object_get(a, "free_blocks");
+	json_int_t free = 0;
+	struct lab_zone_info info;
+
+	lab_zone_info_get(lab_mempool_zone(pool), &info);
+	assert_int_equal(integer(a, "managed"), 2 * N);
+	assert_int_equal(integer(a, "free"), info.nr_free);
+	assert_int_equal(json_array_size(blocks), LAB_NR_ORDERS);
+	for (size_t o = 0; o < LAB_NR_ORDERS; o++)
+		free += json_integer_value(json_array_get(blocks, o)) << o;
+	assert_int_equal(free, info.nr_free);
+	json_decref(a);
+	json_decref(ask("zone", "tel,zone=0"));
+	expect_error("zone", "tel,zone=1", "zone 1");
+	expect_error("zone", "tel,nonsense", "nonsense");
+}
+
+static void
+failures_are_counted(void **state)
+{
+	static void *objs[N + 1];
+	json_t *a;
+
+	assert_int_equal(rte_mempool_generic_get(pool, objs, N + 1, NULL), -ENOBUFS);
+	a = ask("failures", "tel,reset=1");
+	assert_int_equal(integer(json_object_get(a, "refused"), "exhausted"), 1);
+	assert_int_equal(integer(a, "failed_with_free"), 1);
+	assert_int_equal(integer(a, "refused_objects"), N + 1);
+	assert_int_equal(json_array_size(json_object_get(a, "recent")), 1);
+	json_decref(a);
+	a = ask("failures", "tel");
+	assert_int_equal(integer(json_object_get(a, "refused"), "exhausted"), 0);
+	assert_int_equal(integer(json_object_get(a, "zone_refused"), "exhausted"), 1);
+	json_decref(a);
+	expect_error("failures", "tel,reset=2", "reset");
+}
+
+static void
+indices_of_a_fresh_pool(void **state)
+{
+	json_t *a = ask("frag", "tel");
+
+	assert_int_equal(json_array_size(json_object_get(a, "unusable")), LAB_NR_ORDERS);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(a, "unusable"), 0)), 0);
+	assert_int_equal(
+		json_integer_value(json_array_get(json_object_get(a, "extfrag"), 0)), -1000);
+	json_decref(a);
+}
+
+static void
+settings_change_or_do_not(void **state)
+{
+	static void *objs[N];
+	json_t *a = ask("set", "tel,min_free_kbytes=400,gfp=KERNEL");
+	unsigned int n;
+
+	assert_int_equal(integer(a, "min_free_kbytes"), 400);
+	json_decref(a);
+	n = test_take_all(pool, objs, N);
+	/* refused when free - 1 <= 100 pages: 100 are left, 50 objects */
+	assert_int_equal(n, N - 50);
+	test_put_all(pool, objs, n);
+	expect_error("set", "tel,min_free_kbytes=2001", "0 to 2000");
+	expect_error("set", "tel,order=2", "order");
+	expect_error("set", "tel,min_free_kbytes=0,x=1", "x");
+	expect_error("set", "tel", "what to set");
+	a = ask("info", "tel");
+	assert_int_equal(integer(a, "min_free_kbytes"), 400);
+	json_decref(a);
+	json_decref(ask("set", "tel,min_free_kbytes=0,gfp=ATOMIC|NOWARN"));
+}
+
+static void
+injection_starts_and_stops(void **state)
+{
+	static void *objs[N];
+	json_t *a = ask("inject", "tel,ppm=1000000,times=3");
+
+	assert_int_equal(integer(a, "inject_ppm"), 1000000);
+	assert_int_equal(integer(a, "inject_times"), 3);
+	json_decref(a);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(test_take_all(pool, objs, 1), 0);
+	assert_int_equal(test_take_all(pool, objs, 1), 1);
+	test_put_all(pool, objs, 1);
+	json_decref(ask("inject", "tel,inject_ppm=1000000,inject_times=-1"));
+	assert_int_equal(test_take_all(pool, objs, 1), 0);
+	a = ask("inject", "tel");
+	assert_int_equal(integer(a, "inject_ppm"), 0);
+	json_decref(a);
+	assert_int_equal(test_take_all(pool, objs, 1), 1);
+	test_put_all(pool, objs, 1);
+	expect_error("inject", "tel,ppm=x", "inject_ppm");
+}
+
+static void
+pools_must_be_named_right(void **state)
+{
+	expect_error("zone", "", "2 pools");
+	expect_error("zone", "nobody", "nobody");
+	expect_error("set", "boost=1", "2 pools");
+	expect_error("info",
+		"a very long name that no pool could ever have, as EAL allows 26 bytes "
+		"of a name, and that would not fit in an answer of telemetry",
+		"no pool");
+}
+
+static int
+start(void **state)
+{
+	pool = test_pool("tel", N, 5000, 0, NULL);
+	other = test_pool("tel2", 4, 64, 0, NULL);
+	return pool == NULL || other == NULL;
+}
+
+static int
+stop(void **state)
+{
+	rte_mempool_free(pool);
+	rte_mempool_free(other);
+	rte_eal_cleanup();
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(info_lists_and_describes),
+		cmocka_unit_test(zone_is_what_the_library_says),
+		cmocka_unit_test(failures_are_counted),
+		cmocka_unit_test(indices_of_a_fresh_pool),
+		cmocka_unit_test(settings_change_or_do_not),
+		cmocka_unit_test(injection_starts_and_stops),
+		cmocka_unit_test(pools_must_be_named_right),
+	};
+	char prefix[64];
+
+	snprintf(prefix, sizeof(prefix), "--file-prefix=labtel%d", (int)getpid());
+	test_eal_start_with("test_telemetry", "va", prefix);
+	if (!client_connect()) {
+		printf("SKIP: no telemetry socket: %s\n", strerror(errno));
+		return TEST_SKIP;
+	}
+	return cmocka_run_group_tests(tests, start, stop);
+}
