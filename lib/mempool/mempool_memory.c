@@ -147,6 +147,7 @@ lab_pool_alloc(struct rte_mempool *mp)
 static void
 pool_drop_zones(struct lab_pool *p)
 {
+	lab_pool_drop_tenants(p);
 	for (uint32_t i = 0; i < p->nr_zones; i++) {
 		lab_zone_destroy(p->zones[i].zone);
 		rte_memzone_free(p->zones[i].meta);

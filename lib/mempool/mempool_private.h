@@ -6,8 +6,10 @@
 
 /*
  * A pool's data, in a memzone: every process maps it at the same address. Nothing in it points to
- * process-private memory.
+ * process-private memory but the tenants, which carry the id of the process that has them.
  */
+
+#include <sys/types.h>
 
 #include <rte_lcore.h>
 #include <rte_log.h>
@@ -83,6 +85,8 @@ struct lab_pool {
 	const struct rte_memzone *mz;
 	struct rte_mempool *mp;
 	unsigned int nr_cpus;
+	struct lab_tenants *tenants;
+	pid_t tenants_pid;
 	struct lab_mempool_stats stats_base; /* subtracted: what the counters were at the reset */
 
 	uint64_t next_warn_tsc LAB_POOL_ALIGNED; /* refusals are logged no sooner */
@@ -141,6 +145,9 @@ int lab_pool_check_settings(
 int lab_pool_apply_marks(struct lab_pool *p, uint32_t zone);
 int lab_pool_apply_inject(struct lab_pool *p, uint32_t zone, const struct lab_mempool_settings *s);
 int lab_pool_apply(struct lab_pool *p, const char *text, char *err, size_t err_len);
+
+/* mempool_tenants.c */
+void lab_pool_drop_tenants(struct lab_pool *p);
 
 /* mempool_telemetry.c: a pool is not freed while a telemetry command looks at it */
 void lab_mempool_telemetry_register(void);

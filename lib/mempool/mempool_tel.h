@@ -46,4 +46,7 @@ int lab_tel_zone(const struct lab_tel_target *t, struct rte_tel_data *d);
 int lab_tel_failures(const struct lab_tel_target *t, struct rte_tel_data *d);
 int lab_tel_frag(const struct lab_tel_target *t, struct rte_tel_data *d);
 
+/* mempool_tenants.c */
+int lab_tel_age(const struct lab_tel_target *t, struct rte_tel_data *d);
+
 #endif /* LAB_MEMPOOL_TEL_H */

@@ -298,6 +298,7 @@ on_pool(pool_command fn, const char *params, struct rte_tel_data *d)
 POOL_COMMAND(zone_cb, lab_tel_zone)
 POOL_COMMAND(failures_cb, lab_tel_failures)
 POOL_COMMAND(frag_cb, lab_tel_frag)
+POOL_COMMAND(age_cb, lab_tel_age)
 POOL_COMMAND(set_cb, tel_set)
 POOL_COMMAND(inject_cb, tel_inject)
 
@@ -320,6 +321,9 @@ lab_mempool_telemetry_register(void)
 		{"/labyrinth/set", set_cb, "Change settings. Parameters: [POOL,]key=value,..."},
 		{"/labyrinth/inject", inject_cb,
 			"Inject refusals. Parameters: [POOL,]ppm=N,times=N,seed=N,..."},
+		{"/labyrinth/age", age_cb,
+			"Age the zone. Parameters: [POOL,]model=NAME,occupancy=X,seed=N,... or "
+			"[POOL,]release=all|PAGES"},
 	};
 
 	for (size_t i = 0; i < RTE_DIM(commands); i++)

@@ -11,6 +11,8 @@
 
 #include <jansson.h>
 
+#include <lab_frag.h>
+
 #define N 500
 
 static int sock = -1;
@@ -196,6 +198,58 @@ injection_starts_and_stops(void **state)
 }
 
 static void
+check_stamp(struct rte_mempool *mp, void *arg, void *obj, unsigned int i)
+{
+	*(uint64_t *)arg += *(uint64_t *)obj != 0x5151515151515151ULL;
+}
+
+static void
+write_stamp(struct rte_mempool *mp, void *arg, void *obj, unsigned int i)
+{
+	*(uint64_t *)obj = 0x5151515151515151ULL;
+}
+
+/* Half of the zone goes to tenants, who write nothing, and comes back. */
+static void
+ageing_and_release(void **state)
+{
+	uint64_t changed = 0;
+	json_t *a;
+
+	rte_mempool_obj_iter(pool, write_stamp, NULL);
+	a = ask("age", "tel,model=churn,occupancy=0.5,seed=3");
+	assert_string_equal(json_string_value(json_object_get(a, "result")), "reached");
+	assert_int_equal(integer(a, "occupancy_permille"), 500);
+	assert_int_equal(integer(a, "held_pages"), N);
+	json_decref(a);
+	assert_true(rte_mempool_avail_count(pool) <= N / 2);
+	assert_ptr_equal(lab_tenants_zone(lab_mempool_tenants(pool)), lab_mempool_zone(pool));
+	a = ask("age", "tel,release=100");
+	assert_true(integer(a, "released_pages") >= 100);
+	json_decref(a);
+	json_decref(ask("age", "tel,release=all"));
+	assert_int_equal(rte_mempool_avail_count(pool), N);
+	rte_mempool_obj_iter(pool, check_stamp, &changed);
+	assert_int_equal(changed, 0);
+	expect_error("age", "tel", "release=all");
+	expect_error("age", "tel,release=x", "release=x");
+	expect_error("age", "tel,churn,touch=on", "touch");
+	expect_error("age", "tel,nonsense", "nonsense");
+}
+
+/* The pool goes while tenants hold a part of it. */
+static void
+pools_die_with_their_tenants(void **state)
+{
+	struct rte_mempool *mp = test_pool("dying", 200, 5000, 0, NULL);
+
+	json_decref(ask("age", "dying,model=scatter,occupancy=0.9,seed=1"));
+	assert_true(rte_mempool_avail_count(mp) < 200);
+	rte_mempool_free(mp);
+	expect_error("age", "dying,release=all", "dying");
+}
+
+static void
 pools_must_be_named_right(void **state)
 {
 	expect_error("zone", "", "2 pools");
@@ -218,9 +272,16 @@ start(void **state)
 static int
 stop(void **state)
 {
+	char dir[256], path[300];
+
 	rte_mempool_free(pool);
 	rte_mempool_free(other);
+	snprintf(dir, sizeof(dir), "%s", rte_eal_get_runtime_dir());
+	close(sock);
 	rte_eal_cleanup();
+	snprintf(path, sizeof(path), "%s/dpdk_telemetry.v2", dir);
+	unlink(path); /* EAL does so at the program's end, and leaves the folder */
+	rmdir(dir);
 	return 0;
 }
 
@@ -234,6 +295,8 @@ main(void)
 		cmocka_unit_test(indices_of_a_fresh_pool),
 		cmocka_unit_test(settings_change_or_do_not),
 		cmocka_unit_test(injection_starts_and_stops),
+		cmocka_unit_test(ageing_and_release),
+		cmocka_unit_test(pools_die_with_their_tenants),
 		cmocka_unit_test(pools_must_be_named_right),
 	};
 	char prefix[64];
