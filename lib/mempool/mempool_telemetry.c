@@ -5,6 +5,7 @@
  * and injected into from outside.
  */
 #include <pthread.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -134,7 +135,8 @@ add_inject(struct rte_tel_data *d, const struct lab_inject *in)
 {
 	lab_tel_dict_u64(d, "inject_ppm", in->probability_ppm);
 	lab_tel_dict_u64(d, "inject_interval", in->interval);
-	rte_tel_data_add_dict_int(d, "inject_times", (int)in->times);
+	rte_tel_data_add_dict_int(
+		d, "inject_times", in->times > INT_MAX ? INT_MAX : (int)in->times);
 	lab_tel_dict_u64(d, "inject_space", in->space);
 	lab_tel_dict_u64(d, "inject_min_order", in->min_order);
 	rte_tel_data_add_dict_string(d, "inject_atomic_only", in->atomic_only ? "on" : "off");
