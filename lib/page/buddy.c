@@ -9,18 +9,32 @@
  */
 #include "zone.h"
 
-static void
-account(struct lab_zone *z, unsigned int mt, unsigned long add, unsigned long sub)
+/**
+ * Count a change of a type's free pages. Once an operation and never in parts: requests read nr_free
+ * without the lock, and a block that is only being split must not look as if it were gone.
+ */
+void
+lab_buddy_account(struct lab_zone *z, unsigned int mt, long pages)
 {
-	inc(&z->nr_free, add - sub);
+	inc(&z->nr_free, (unsigned long)pages);
 	if (mt == LAB_MIGRATE_CMA)
-		inc(&z->nr_free_cma, add - sub);
+		inc(&z->nr_free_cma, (unsigned long)pages);
 	else if (mt == LAB_MIGRATE_HIGHATOMIC)
-		inc(&z->nr_free_highatomic, add - sub);
+		inc(&z->nr_free_highatomic, (unsigned long)pages);
 }
 
-void
-lab_buddy_add(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt, bool to_tail)
+/** Count a move of free pages from one type to another. */
+static void
+account_move(struct lab_zone *z, unsigned int from, unsigned int to, unsigned long pages)
+{
+	if (from == LAB_MIGRATE_HIGHATOMIC)
+		dec(&z->nr_free_highatomic, pages);
+	if (to == LAB_MIGRATE_HIGHATOMIC)
+		inc(&z->nr_free_highatomic, pages);
+}
+
+static void
+list_add(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt, bool to_tail)
 {
 	struct lab_list *l = &z->free_list[mt][order];
 
@@ -30,10 +44,8 @@ lab_buddy_add(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int
 	else
 		lab_list_add_head(z->frames, l, pfn);
 	wr(&z->nonempty[mt], rd(&z->nonempty[mt]) | 1U << order);
-	account(z, mt, 1UL << order, 0);
 }
 
-/** Take a block off its list. Its head's word stays for the caller to set. */
 void
 lab_buddy_del(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt)
 {
@@ -42,17 +54,16 @@ lab_buddy_del(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int
 	lab_list_del(z->frames, l, pfn);
 	if (l->head == LAB_NO_PFN)
 		wr(&z->nonempty[mt], rd(&z->nonempty[mt]) & ~(1U << order));
-	account(z, mt, 0, 1UL << order);
 }
 
-/** Give the upper halves of a block of order `high` back until `low` is left. [expand] */
+/** Of a block off the lists, put the upper halves back until `low` is left. [expand] */
 void
 lab_buddy_expand(
 	struct lab_zone *z, uint32_t pfn, unsigned int low, unsigned int high, unsigned int mt)
 {
 	while (high > low) {
 		high--;
-		lab_buddy_add(z, pfn + (1U << high), high, mt, false);
+		list_add(z, pfn + (1U << high), high, mt, false);
 	}
 }
 
@@ -70,6 +81,7 @@ lab_buddy_smallest(struct lab_zone *z, unsigned int order, unsigned int mt)
 	pfn = z->free_list[mt][found].head;
 	lab_buddy_del(z, pfn, found, mt);
 	lab_buddy_expand(z, pfn, order, found, mt);
+	lab_buddy_account(z, mt, -(1L << order));
 	return pfn;
 }
 
@@ -94,6 +106,7 @@ lab_buddy_move_pageblock(struct lab_zone *z, uint32_t pfn, unsigned int from, un
 {
 	uint32_t start = pfn & ~(uint32_t)(LAB_PAGEBLOCK_PAGES - 1);
 	uint32_t end = start + LAB_PAGEBLOCK_PAGES;
+	unsigned long pages = 0;
 
 	for (uint32_t p = start; p < end;) {
 		uint32_t w = lab_frame_word(z, p);
@@ -101,11 +114,13 @@ lab_buddy_move_pageblock(struct lab_zone *z, uint32_t pfn, unsigned int from, un
 
 		if (state == LAB_FRAME_FREE) {
 			lab_buddy_del(z, p, order, from);
-			lab_buddy_add(z, p, order, to, true);
+			list_add(z, p, order, to, true);
+			pages += 1U << order;
 		}
 		p += state == LAB_FRAME_OFFLINE || state == LAB_FRAME_INSIDE ? 1 : 1U << order;
 	}
 	lab_buddy_retype(z, start, LAB_PAGEBLOCK_ORDER, to);
+	account_move(z, from, to, pages);
 }
 
 /** Is this the head of a free block of exactly this order? */
@@ -142,9 +157,9 @@ merge_likely(const struct lab_zone *z, uint32_t pfn, unsigned int order)
 	return is_free_block(z, higher ^ (2U << order), order + 1);
 }
 
-/** [__free_one_page] */
+/** Put a block on its list, merged with the buddies that are free. [__free_one_page] */
 static void
-buddy_give(struct lab_zone *z, uint32_t pfn, unsigned int order, bool to_tail)
+merge(struct lab_zone *z, uint32_t pfn, unsigned int order, bool to_tail)
 {
 	unsigned int mt = lab_pageblock_mt(z, pfn);
 	uint32_t buddy = pfn ^ (1U << order);
@@ -160,7 +175,26 @@ buddy_give(struct lab_zone *z, uint32_t pfn, unsigned int order, bool to_tail)
 		order++;
 		buddy = pfn ^ (1U << order);
 	}
-	lab_buddy_add(z, pfn, order, mt, to_tail || merge_likely(z, pfn, order));
+	list_add(z, pfn, order, mt, to_tail || merge_likely(z, pfn, order));
+}
+
+static void
+buddy_give(struct lab_zone *z, uint32_t pfn, unsigned int order, bool to_tail)
+{
+	merge(z, pfn, order, to_tail);
+	lab_buddy_account(z, lab_pageblock_mt(z, pfn), 1L << order);
+}
+
+/* A block of another type may now merge with neighbours that it was kept apart from. */
+void
+lab_buddy_convert(
+	struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int from, unsigned int to)
+{
+	lab_buddy_del(z, pfn, order, from);
+	lab_buddy_retype(z, pfn, order, to);
+	lab_frame_set(z, pfn, lab_word(LAB_FRAME_INSIDE, 0, 0, 0));
+	merge(z, pfn, order, false);
+	account_move(z, from, to, 1UL << order);
 }
 
 static bool
@@ -257,7 +291,8 @@ buddy_reset(struct lab_zone *z)
 static void
 buddy_place(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
-	lab_buddy_add(z, pfn, order, lab_pageblock_mt(z, pfn), true);
+	list_add(z, pfn, order, lab_pageblock_mt(z, pfn), true);
+	lab_buddy_account(z, lab_pageblock_mt(z, pfn), 1L << order);
 }
 
 const struct lab_frame_ops lab_buddy_ops = {

@@ -100,6 +100,7 @@ claim_whole(struct lab_zone *z, uint32_t pfn, unsigned int found, unsigned int o
 	lab_buddy_del(z, pfn, found, from);
 	lab_buddy_retype(z, pfn, found, mt);
 	lab_buddy_expand(z, pfn, order, found, mt);
+	lab_buddy_account(z, from, -(1L << order));
 	lab_event_add(z, claim, 1U << (found - LAB_PAGEBLOCK_ORDER));
 	return pfn;
 }
@@ -159,6 +160,7 @@ steal(struct lab_zone *z, unsigned int order, unsigned int mt)
 		pfn = z->free_list[from][found].head;
 		lab_buddy_del(z, pfn, found, from);
 		lab_buddy_expand(z, pfn, order, found, from);
+		lab_buddy_account(z, from, -(1L << order));
 		lab_event(z, steal);
 		return pfn;
 	}

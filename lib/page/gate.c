@@ -9,29 +9,6 @@
  */
 #include "zone.h"
 
-static bool
-is_contradictory(lab_gfp_t gfp)
-{
-	const lab_gfp_t zones = gfp & (__LAB_GFP_DMA | __LAB_GFP_DMA32 | __LAB_GFP_HIGHMEM);
-	const lab_gfp_t types = __LAB_GFP_MOVABLE | __LAB_GFP_RECLAIMABLE;
-
-	return (zones & (zones - 1)) != 0 || (gfp & types) == types ||
-	       ((gfp & __LAB_GFP_NOFAIL) && !(gfp & __LAB_GFP_DIRECT_RECLAIM));
-}
-
-bool
-lab_request_init(
-	const struct lab_zone *z, struct lab_request *rq, lab_gfp_t gfp, unsigned int order)
-{
-	if (lab_unlikely(order > LAB_MAX_ORDER || is_contradictory(gfp)))
-		return false;
-	rq->gfp = gfp;
-	rq->order = order;
-	rq->mt = lab_gfp_migratetype(gfp);
-	rq->highest = lab_gfp_zone(gfp);
-	return rq->highest >= z->type;
-}
-
 static unsigned long
 kept_for_highatomic(const struct lab_zone *z)
 {
@@ -67,7 +44,7 @@ lab_gate_check(struct lab_zone *z, const struct lab_request *rq, unsigned long m
 	struct lab_free_counts counts;
 	enum lab_cause cause;
 
-	lab_gate_counts(z, &counts);
+	lab_zone_free_counts(z, &counts);
 	cause = lab_watermark_ok(&counts, rq->order, mark, reserve, alloc_flags, v);
 	if (cause != LAB_CAUSE_NONE && ignores_boost(z, rq, alloc_flags))
 		cause = lab_watermark_ok(&counts, rq->order, rd(&z->wmark[LAB_ALLOC_WMARK_MIN]),
@@ -103,9 +80,10 @@ static enum lab_cause
 explain_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags,
 	struct lab_verdict *v)
 {
-	enum lab_cause cause = lab_gate_check(z, rq, lab_mark(z, alloc_flags), alloc_flags, v);
+	unsigned long mark = alloc_flags & LAB_ALLOC_NO_WATERMARKS ? 0 : lab_mark(z, alloc_flags);
+	enum lab_cause cause = lab_gate_check(z, rq, mark, alloc_flags, v);
 
-	if (cause == LAB_CAUSE_NONE &&
+	if (cause == LAB_CAUSE_NONE && !lab_pcp_has(z, rq->order, rq->mt) &&
 		!lab_frame_ops(z)->can_take(z, rq->order, rq->mt, alloc_flags)) {
 		lab_gate_no_block(z, rq, v);
 		cause = v->cause;
@@ -117,18 +95,13 @@ enum lab_cause
 lab_zone_explain(struct lab_zone *z, lab_gfp_t gfp, unsigned int order, struct lab_verdict *v)
 {
 	unsigned int reserves = lab_gfp_reserve_flags(gfp);
-	struct lab_verdict verdict = {0};
+	struct lab_verdict verdict = {.cause = LAB_CAUSE_ORDER};
 	struct lab_request rq;
 
-	if (lab_request_init(z, &rq, gfp, order)) {
-		lab_spin_lock(&z->lock);
-		if (explain_pass(z, &rq, lab_first_pass_flags(z, &rq), &verdict) &&
-			explain_pass(z, &rq, lab_gfp_min_flags(gfp, order), &verdict) && reserves)
-			explain_pass(z, &rq, reserves, &verdict);
-		lab_spin_unlock(&z->lock);
-	} else {
-		verdict.cause = LAB_CAUSE_ORDER;
-	}
+	if (lab_request_init(z, &rq, gfp, order) &&
+		explain_pass(z, &rq, lab_first_pass_flags(z, &rq), &verdict) &&
+		explain_pass(z, &rq, lab_gfp_min_flags(gfp, order), &verdict) && reserves)
+		explain_pass(z, &rq, reserves, &verdict);
 	if (v != NULL)
 		*v = verdict;
 	return verdict.cause;

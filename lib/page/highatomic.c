@@ -43,15 +43,10 @@ give_back(struct lab_zone *z, unsigned int order, unsigned int mt)
 {
 	uint32_t pfn = z->free_list[LAB_MIGRATE_HIGHATOMIC][order].head;
 
-	if (order < LAB_PAGEBLOCK_ORDER) {
+	if (order < LAB_PAGEBLOCK_ORDER)
 		lab_buddy_move_pageblock(z, pfn, LAB_MIGRATE_HIGHATOMIC, mt);
-		return;
-	}
-	/* A whole pageblock may now merge with neighbours that it was kept apart from. */
-	lab_buddy_del(z, pfn, order, LAB_MIGRATE_HIGHATOMIC);
-	lab_buddy_retype(z, pfn, order, mt);
-	lab_frame_set(z, pfn, lab_word(LAB_FRAME_INSIDE, 0, 0, 0));
-	lab_frame_ops(z)->give(z, pfn, order, false);
+	else
+		lab_buddy_convert(z, pfn, order, LAB_MIGRATE_HIGHATOMIC, mt);
 }
 
 /** [unreserve_highatomic_pageblock] */

@@ -494,7 +494,8 @@ int lab_zone_pcp_info(struct lab_zone *zone, unsigned int cpu, struct lab_pcp_in
 /** A consistent copy of the free counts. */
 void lab_zone_free_counts(struct lab_zone *zone, struct lab_free_counts *out);
 
-/** What would happen to a request now, and why; allocates nothing, injects nothing. */
+/** What would happen to a request now, and why; allocates nothing, injects nothing, reclaims nothing. A
+ *  request that is -EINVAL to this zone is LAB_CAUSE_ORDER: no block would ever do. */
 enum lab_cause lab_zone_explain(struct lab_zone *zone, lab_gfp_t gfp, unsigned int order,
 	struct lab_verdict *v);
 
@@ -587,7 +588,10 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
 		__attribute__((aligned(1UL << 21)));                                               \
 	static unsigned char zone_name##_meta[LAB_ZONE_META_BYTES(nr_frames, 1)]                   \
 		__attribute__((aligned(64)));                                                      \
+	_Static_assert(sizeof(#zone_name) <= 16, "a zone's name has at most 15 bytes");            \
 	struct lab_zone *zone_name;                                                                \
+	_Pragma("GCC diagnostic push")                                                             \
+	_Pragma("GCC diagnostic ignored \"-Woverride-init\"")                                      \
 	__attribute__((constructor)) static void zone_name##_init(void)                            \
 	{                                                                                          \
 		/* That a setting given replaces the default is the point. */                      \
@@ -607,7 +611,8 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
 		_Pragma("GCC diagnostic pop");                                                     \
 		lab_zone_define(&zone_name, &zone_name##_cfg);                                     \
 	}                                                                                          \
-	struct lab_zone *zone_name
+	_Pragma("GCC diagnostic pop")                                                              \
+	extern struct lab_zone *zone_name
 
 /** Used by LABYRINTH_DEFINE: makes the zone or, as before main() nobody can be told, stops the program
  *  with a message. */

@@ -189,6 +189,14 @@ lab_pcp_take(struct lab_zone *z, struct lab_pcp *p, unsigned int order, unsigned
 	return pfn;
 }
 
+/** Is a block of this kind on this CPU's lists? */
+bool
+lab_pcp_has(struct lab_zone *z, unsigned int order, unsigned int mt)
+{
+	return lab_pcp_order(order) &&
+	       rd(&lab_pcp_here(z)->lists[list_index(order, mt)].count) != 0;
+}
+
 /* ------------------------------------------------------------------ frees */
 
 /** More blocks of orders 1 to 3 are being freed than asked for: keep none, for they fragment. */

@@ -247,15 +247,13 @@ set_settings(struct lab_zone *z, const struct lab_zone_config *cfg)
 static void
 set_pageblocks(struct lab_zone *z, unsigned long cma_pages)
 {
-	uint32_t n = lab_nr_pageblocks(z);
+	unsigned long cma_start = z->spanned, n = lab_nr_pageblocks(z);
 
-	z->cma_start = z->spanned;
 	if (cma_pages != 0)
-		z->cma_start = (z->spanned - cma_pages) & ~PAGEBLOCK_MASK;
-	for (uint32_t i = 0; i < n; i++)
-		wr(&z->pageblock_mt[i], (unsigned long)i << LAB_PAGEBLOCK_ORDER >= z->cma_start
-						? LAB_MIGRATE_CMA
-						: LAB_MIGRATE_MOVABLE);
+		cma_start = (z->spanned - cma_pages) & ~PAGEBLOCK_MASK;
+	for (unsigned long i = 0; i < n; i++)
+		wr(&z->pageblock_mt[i], i << LAB_PAGEBLOCK_ORDER < cma_start ? LAB_MIGRATE_MOVABLE
+									     : LAB_MIGRATE_CMA);
 }
 
 /** The largest order, within a pageblock, of a block that starts at pfn and ends by `end`. */

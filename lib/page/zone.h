@@ -247,8 +247,7 @@ struct lab_zone {
 	int node;
 	unsigned long present;
 	_Atomic unsigned long managed;
-	_Atomic unsigned long cma_start; /**< first frame of CMA; spanned: none */
-	long min_free_kbytes_set;        /**< -1: by the formula */
+	long min_free_kbytes_set; /**< -1: by the formula */
 	unsigned long min_free_kbytes;
 	_Atomic unsigned int scale_factor, boost_factor;
 	_Atomic uint64_t now_ns;
@@ -335,7 +334,7 @@ lab_scale_is_ok(unsigned int factor)
 
 /**
  * A frame allocator: who hands out blocks once the gate has let a request in. The zone's lock is
- * held for every call. Chosen by the index in the zone, for a pointer would mean nothing to the
+ * held for every call but can_take(). Chosen by the index in the zone, for a pointer would mean nothing to the
  * other processes that map it.
  */
 struct lab_frame_ops {
@@ -344,7 +343,7 @@ struct lab_frame_ops {
 		struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int alloc_flags);
 	/** Give a block back; its head's word is anything but free. */
 	void (*give)(struct lab_zone *z, uint32_t pfn, unsigned int order, bool to_tail);
-	/** Would take() find one? */
+	/** Would take() find one? Needs no lock. */
 	bool (*can_take)(const struct lab_zone *z, unsigned int order, unsigned int mt,
 		unsigned int alloc_flags);
 	/** Visit the free blocks in the order in which they will be handed out. */
@@ -366,8 +365,8 @@ const struct lab_frame_ops *lab_frame_ops(const struct lab_zone *z);
 bool lab_buddy_is_valid(struct lab_zone *z, char *why, size_t len);
 
 /* buddy.c: free lists. */
-void lab_buddy_add(
-	struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt, bool to_tail);
+void lab_buddy_account(struct lab_zone *z, unsigned int mt, long pages);
+/** Take a block off its list, uncounted. Its head's word stays for the caller to set. */
 void lab_buddy_del(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt);
 uint32_t lab_buddy_smallest(struct lab_zone *z, unsigned int order, unsigned int mt);
 void lab_buddy_expand(
@@ -376,6 +375,9 @@ void lab_buddy_expand(
 void lab_buddy_move_pageblock(struct lab_zone *z, uint32_t pfn, unsigned int from, unsigned int to);
 /** Change the type of every pageblock that a block of pageblock_order or more covers. */
 void lab_buddy_retype(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt);
+/** Change the type of a free block of pageblock_order or more, and of its pageblocks. */
+void lab_buddy_convert(
+	struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int from, unsigned int to);
 /** False for a pageblock that the zone's end cuts: such a one is never converted. */
 bool lab_pageblock_is_whole(const struct lab_zone *z, uint32_t pfn);
 
@@ -395,6 +397,7 @@ void lab_pcp_init(struct lab_zone *z);
 unsigned int lab_cpu_new(struct lab_zone *z);
 uint32_t lab_pcp_take(struct lab_zone *z, struct lab_pcp *p, unsigned int order, unsigned int mt,
 	unsigned int alloc_flags);
+bool lab_pcp_has(struct lab_zone *z, unsigned int order, unsigned int mt);
 void lab_pcp_put(
 	struct lab_zone *z, struct lab_pcp *p, uint32_t pfn, unsigned int order, unsigned int mt);
 unsigned long lab_pcp_pages(const struct lab_zone *z);
@@ -448,12 +451,50 @@ lab_mark(const struct lab_zone *z, unsigned int alloc_flags)
 	return rd(&z->wmark[alloc_flags & LAB_ALLOC_WMARK_MASK]) + rd(&z->boost);
 }
 
+/** Flags that contradict each other, e.g. of two zones. */
+static inline bool
+lab_gfp_is_contradictory(lab_gfp_t gfp)
+{
+	const lab_gfp_t zones = gfp & (__LAB_GFP_DMA | __LAB_GFP_DMA32 | __LAB_GFP_HIGHMEM);
+	const lab_gfp_t types = __LAB_GFP_MOVABLE | __LAB_GFP_RECLAIMABLE;
+
+	return (zones & (zones - 1)) != 0 || (gfp & types) == types ||
+	       ((gfp & __LAB_GFP_NOFAIL) && !(gfp & __LAB_GFP_DIRECT_RECLAIM));
+}
+
+/** lab_gfp_migratetype() and lab_gfp_zone() for the path that every request takes. */
+static inline void
+lab_request_split(struct lab_request *rq, lab_gfp_t gfp)
+{
+	const lab_gfp_t low = __LAB_GFP_DMA | __LAB_GFP_DMA32;
+	const lab_gfp_t movable = __LAB_GFP_HIGHMEM | __LAB_GFP_MOVABLE;
+
+	rq->mt = gfp & __LAB_GFP_MOVABLE       ? LAB_MIGRATE_MOVABLE
+		 : gfp & __LAB_GFP_RECLAIMABLE ? LAB_MIGRATE_RECLAIMABLE
+					       : LAB_MIGRATE_UNMOVABLE;
+	rq->highest = (gfp & movable) == movable ? LAB_ZONE_MOVABLE : LAB_ZONE_NORMAL;
+	if (lab_unlikely(gfp & low))
+		rq->highest = gfp & __LAB_GFP_DMA ? LAB_ZONE_DMA : LAB_ZONE_DMA32;
+	lab_assert(rq->mt == lab_gfp_migratetype(gfp) && rq->highest == lab_gfp_zone(gfp));
+}
+
 /** False for requests that contradict themselves or that no zone of this type may serve. */
-bool lab_request_init(
-	const struct lab_zone *z, struct lab_request *rq, lab_gfp_t gfp, unsigned int order);
-/** Copy the counts; exact if the zone's lock is held. */
+static inline bool
+lab_request_init(
+	const struct lab_zone *z, struct lab_request *rq, lab_gfp_t gfp, unsigned int order)
+{
+	if (lab_unlikely(order > LAB_MAX_ORDER || lab_gfp_is_contradictory(gfp)))
+		return false;
+	rq->gfp = gfp;
+	rq->order = order;
+	lab_request_split(rq, gfp);
+	return rq->highest >= z->type;
+}
+
+/** Copy the counts; consistent if the zone's lock is held. */
 void lab_gate_counts(const struct lab_zone *z, struct lab_free_counts *out);
-/** The whole check, with its reasons. [zone_watermark_fast] */
+/** The whole check, with its reasons, on consistent counts. Not to be called with the zone's lock.
+ *  [zone_watermark_fast] */
 enum lab_cause lab_gate_check(struct lab_zone *z, const struct lab_request *rq, unsigned long mark,
 	unsigned int alloc_flags, struct lab_verdict *v);
 /** The gate opened but no block was found: say why. */
