@@ -61,7 +61,7 @@ take_block(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_
 		pfn = take_from_lists(z, rq, alloc_flags);
 	if (lab_unlikely(rd(&z->boosted)) && (alloc_flags & LAB_ALLOC_KSWAPD)) {
 		wr(&z->boosted, false);
-		lab_kswapd_wake(z, 0, 0, z->type);
+		lab_kswapd_wake(z, 0, z->type);
 	}
 	if (lab_unlikely(alloc_flags & LAB_ALLOC_HIGHATOMIC) && pfn != LAB_NO_PFN)
 		lab_highatomic_reserve(z, pfn, rq->order);
@@ -196,7 +196,7 @@ reclaim_rounds(struct lab_zone *z, const struct lab_request *rq, struct slow *s)
 		pfn = direct_reclaim(z, rq, s);
 		if (pfn != LAB_NO_PFN || !may_loop(rq) || !should_retry(z, rq, s))
 			return pfn;
-		lab_kswapd_wake(z, rq->gfp, rq->order, rq->highest);
+		lab_kswapd_wake(z, rq->gfp, rq->highest);
 		pfn = try_pass(z, rq, s->alloc_flags, &s->verdict);
 	} while (pfn == LAB_NO_PFN);
 	return pfn;
@@ -230,7 +230,7 @@ slow_path(struct lab_zone *z, const struct lab_request *rq, struct lab_verdict *
 
 	lab_event(z, slowpath);
 	if (s.alloc_flags & LAB_ALLOC_KSWAPD)
-		lab_kswapd_wake(z, rq->gfp, rq->order, rq->highest);
+		lab_kswapd_wake(z, rq->gfp, rq->highest);
 	pfn = try_pass(z, rq, s.alloc_flags, &s.verdict);
 	/* A reclaimer that allocates is what reclaim waits for: it has all there is. */
 	if (lab_in_reclaim() && !(rq->gfp & __LAB_GFP_NOMEMALLOC))

@@ -374,6 +374,8 @@ lab_zone_set_pcp(struct lab_zone *z, bool on)
 
 		lab_spin_lock(&p->lock);
 		p->on = on;
+		p->alloc_factor = p->free_factor = 0;
+		p->free_count = 0;
 		if (!on)
 			drain(z, p, rd(&p->count), 0);
 		lab_spin_unlock(&p->lock);

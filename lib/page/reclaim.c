@@ -91,22 +91,23 @@ lab_reclaim(struct lab_zone *z, unsigned long nr_pages, unsigned int order)
 
 /* ----------------------------------------------------------------- kswapd */
 
-/** [pgdat_balanced] */
+/** Pages enough for everybody, in whatever pieces. [pgdat_balanced] */
 static bool
-is_balanced(struct lab_zone *z, unsigned int order, unsigned int highest)
+is_balanced(struct lab_zone *z, unsigned int highest)
 {
-	const struct lab_request rq = {.order = order, .highest = highest};
+	const struct lab_request rq = {.order = 0, .highest = highest};
 
 	return lab_gate_open(z, &rq, lab_mark(z, LAB_ALLOC_WMARK_HIGH), 0);
 }
 
-/** Pages enough but in pieces: a caller that may not compact itself has it done. [wakeup_kswapd] */
+/** Balanced but fragmented is kcompactd's task, which a caller that may wait does itself.
+ *  [wakeup_kswapd] */
 void
-lab_kswapd_wake(struct lab_zone *z, lab_gfp_t gfp, unsigned int order, unsigned int highest)
+lab_kswapd_wake(struct lab_zone *z, lab_gfp_t gfp, unsigned int highest)
 {
 	if (rd(&z->managed) == 0 || rd(&z->kswapd_wanted))
 		return;
-	if (is_balanced(z, order, highest) && rd(&z->boost) == 0) {
+	if (is_balanced(z, highest) && rd(&z->boost) == 0) {
 		if (gfp & __LAB_GFP_DIRECT_RECLAIM)
 			return;
 		lab_event(z, kcompactd_wake);

@@ -8,25 +8,36 @@
  */
 #include "zone.h"
 
-#define BITS 64U
-
-static bool
-test_bit(const uint64_t *map, uint32_t i)
-{
-	return map[i / BITS] >> (i % BITS) & 1;
-}
+/** What the blocks say of a frame: nothing yet, covered, or the head of a free block of an order. */
+enum { UNCOVERED, COVERED, FREE_HEAD };
 
 /** Mark a block's frames; false if one is offline or in another block. */
 static bool
-cover(const struct lab_zone *z, uint64_t *map, const struct lab_block *b)
+cover(const struct lab_zone *z, uint8_t *map, const struct lab_block *b)
 {
 	for (uint32_t pfn = b->pfn; pfn < b->pfn + (1U << b->order); pfn++) {
-		if (test_bit(map, pfn) ||
+		if (map[pfn] != UNCOVERED ||
 			lab_word_state(lab_frame_word(z, pfn)) == LAB_FRAME_OFFLINE)
 			return false;
-		map[pfn / BITS] |= 1ULL << (pfn % BITS);
+		map[pfn] = COVERED;
 	}
+	if (b->state == LAB_BLOCK_FREE)
+		map[b->pfn] = FREE_HEAD + b->order;
 	return true;
+}
+
+/** Two free buddies apart: no buddy allocator is ever in that state. */
+static bool
+is_apart(const struct lab_zone *z, const uint8_t *map, const struct lab_block *b, const uint8_t *mt)
+{
+	unsigned long buddy = b->pfn ^ (1UL << b->order);
+	unsigned int own = b->migratetype, other;
+
+	if (b->state != LAB_BLOCK_FREE || b->order == LAB_MAX_ORDER || buddy >= z->spanned ||
+		map[buddy] != FREE_HEAD + b->order)
+		return false;
+	other = mt[buddy >> LAB_PAGEBLOCK_ORDER];
+	return own == other || (lab_mt_mergeable(own) && lab_mt_mergeable(other));
 }
 
 /** A free block lies on its pageblocks' list, so they are of one type. */
@@ -68,29 +79,42 @@ are_types_ok(const struct lab_zone *z, const uint8_t *mt, size_t n)
 	return true;
 }
 
+static int
+check_blocks(const struct lab_zone *z, const struct lab_block *b, size_t n, const uint8_t *mt,
+	uint8_t *map)
+{
+	unsigned long pages = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (b[i].state == LAB_BLOCK_OFFLINE)
+			continue;
+		if (!is_block_ok(z, &b[i], mt) || !cover(z, map, &b[i]))
+			return -EINVAL;
+		pages += 1UL << b[i].order;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (is_apart(z, map, &b[i], mt))
+			return -EINVAL;
+	}
+	return pages == rd(&z->managed) ? 0 : -EINVAL;
+}
+
 /** @return 0, -EINVAL; -ENOMEM. */
 static int
 check(const struct lab_zone *z, const struct lab_block *b, size_t n, const uint8_t *mt,
 	size_t nr_pageblocks)
 {
-	unsigned long pages = 0;
-	uint64_t *map;
-	int ret = 0;
+	uint8_t *map;
+	int ret;
 
 	if (!are_types_ok(z, mt, nr_pageblocks))
 		return -EINVAL;
-	map = calloc(z->spanned / BITS + 1, sizeof(*map));
+	map = calloc(z->spanned, sizeof(*map));
 	if (map == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; i < n && ret == 0; i++) {
-		if (b[i].state == LAB_BLOCK_OFFLINE)
-			continue;
-		if (!is_block_ok(z, &b[i], mt) || !cover(z, map, &b[i]))
-			ret = -EINVAL;
-		pages += 1UL << b[i].order;
-	}
+	ret = check_blocks(z, b, n, mt, map);
 	free(map);
-	return ret == 0 && pages != rd(&z->managed) ? -EINVAL : ret;
+	return ret;
 }
 
 static bool

@@ -545,7 +545,7 @@ bool lab_inject_hit(struct lab_zone *z, lab_gfp_t gfp, unsigned int order);
 void lab_refuse(struct lab_zone *z, const struct lab_request *rq, const struct lab_verdict *v);
 
 /* reclaim.c */
-void lab_kswapd_wake(struct lab_zone *z, lab_gfp_t gfp, unsigned int order, unsigned int highest);
+void lab_kswapd_wake(struct lab_zone *z, lab_gfp_t gfp, unsigned int highest);
 /** Call this process's reclaimer. @return pages it says it freed, 0 if there is none. */
 unsigned long lab_reclaim(struct lab_zone *z, unsigned long nr_pages, unsigned int order);
 bool lab_in_reclaim(void);
