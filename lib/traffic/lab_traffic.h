@@ -192,7 +192,9 @@ enum lab_stamp_kind {
  * shortest frame.
  */
 struct lab_stamp {
-	uint8_t run;   /**< tells a new run of a sender from the one before */
+	/** Tells a new run of a sender, whose numbers start at 0 again, from the one before; it differs
+	 *  from the last two, as frames of the previous run may still be on their way. */
+	uint8_t run;
 	uint8_t kind;  /**< enum lab_stamp_kind */
 	uint32_t flow; /**< below LAB_FLOWS_MAX */
 	uint64_t seq;  /**< 0, 1, ... in each flow; modulo 2^48 */

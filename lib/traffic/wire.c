@@ -390,14 +390,14 @@ lab_wire_next_event(const struct lab_wire *w)
 static void
 unhook_port(struct lab_wire *w)
 {
+	struct rte_eth_dev_info info = {0};
 	struct rte_eth_conf conf = {0};
-	struct rte_eth_dev_info info;
+	uint16_t n = w->cfg.nb_queues;
 
 	rte_eth_dev_stop(w->port);
-	if (rte_eth_dev_info_get(w->port, &info) == 0 && info.nb_rx_queues != w->cfg.nb_queues)
-		rte_eth_dev_configure(w->port, w->cfg.nb_queues, w->cfg.nb_queues, &conf);
-	else if (info.nb_tx_queues != w->cfg.nb_queues)
-		rte_eth_dev_configure(w->port, w->cfg.nb_queues, w->cfg.nb_queues, &conf);
+	rte_eth_dev_info_get(w->port, &info);
+	if (info.nb_rx_queues != n || info.nb_tx_queues != n)
+		rte_eth_dev_configure(w->port, n, n, &conf);
 	for (uint16_t i = 0; i < w->cfg.nb_queues; i++) {
 		struct wire_queue *q = &w->q[i];
 

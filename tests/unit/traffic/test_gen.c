@@ -19,7 +19,7 @@ gen_up(const struct lab_clock *clock, struct rte_mempool *mp, const char *arriva
 	uint32_t flow_base)
 {
 	struct lab_gen_config cfg = {.pool = mp, .clock = clock, .flow_base = flow_base, .run = 3};
-	struct lab_gen *g;
+	struct lab_gen *g = NULL;
 	char err[160];
 
 	if (lab_arrival_parse(arrivals, &cfg.arrival, err, sizeof(err)) != 0 ||
