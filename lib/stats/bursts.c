@@ -18,9 +18,9 @@ lab_bursts_level(const double *x, size_t n)
 	return mean;
 }
 
-/* The burst that begins at or after `from`. */
-static bool
-next_burst(const double *x, size_t n, double above, size_t gap, size_t from, struct lab_burst *b)
+bool
+stats_burst_next(
+	const double *x, size_t n, double above, size_t gap, size_t from, struct lab_burst *b)
 {
 	size_t last;
 
@@ -49,7 +49,7 @@ lab_bursts(const double *x, size_t n, double above, size_t gap, struct lab_burst
 
 	if (gap == 0 || !isfinite(above) || !stats_finite(x, n))
 		return -EINVAL;
-	while (next_burst(x, n, above, gap, from, &b)) {
+	while (stats_burst_next(x, n, above, gap, from, &b)) {
 		if (out && count < max)
 			out[count] = b;
 		count++;
@@ -66,7 +66,7 @@ stats_bursts_summary(
 	size_t from = 0, len = 0;
 
 	*count = 0;
-	while (next_burst(x, n, above, gap, from, &b)) {
+	while (stats_burst_next(x, n, above, gap, from, &b)) {
 		(*count)++;
 		len += b.len;
 		from = b.start + b.len;

@@ -135,6 +135,10 @@ int stats_corr_interval(const struct stats_classes *x, const struct stats_classe
 
 /* ---- bursts.c */
 
+/** The burst that begins at or after `from`. @return false when there is none */
+bool stats_burst_next(
+	const double *x, size_t n, double above, size_t gap, size_t from, struct lab_burst *b);
+
 void stats_bursts_summary(
 	const double *x, size_t n, double above, size_t gap, unsigned int *count, double *mean_len);
 

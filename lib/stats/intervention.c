@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* Bins without a drop that part two stretches of them. */
+#define GAP 5
+
 static const char *const verdicts[] = {
 	[LAB_EFFECT_NO_DATA] = "no_data",
 	[LAB_EFFECT_TOO_FEW] = "too_few",
@@ -69,12 +72,46 @@ interval(const double *control, const double *treated, const struct lab_interven
 	return 0;
 }
 
+/*
+ * How many separate stretches of drops speak: a run of bins with a drop in either arm counts once, and a run longer than
+ * a block as often as it has blocks.
+ */
+static int
+count_units(const double *control, const double *treated, struct lab_intervention_result *r)
+{
+	double *both = malloc((r->n ? r->n : 1) * sizeof(*both)), units = 0, burst_len;
+	unsigned int bursts;
+	size_t from = 0;
+
+	if (!both)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->n; i++)
+		both[i] = control[i] + treated[i];
+	if (r->mean_block == 0) {
+		stats_bursts_summary(
+			both, r->n, lab_bursts_level(both, r->n), GAP, &bursts, &burst_len);
+		r->mean_block = fmin(2 * burst_len, (double)r->n / 4);
+	}
+	r->mean_block = fmax(r->mean_block, 1);
+	while (from < r->n) {
+		struct lab_burst b;
+
+		if (!stats_burst_next(both, r->n, 0, GAP, from, &b))
+			break;
+		units += fmax(1, floor((double)b.len / r->mean_block));
+		from = b.start + b.len;
+	}
+	r->units = (size_t)units;
+	free(both);
+	return 0;
+}
+
 static enum lab_effect_verdict
 verdict_of(const struct lab_intervention_result *r)
 {
 	if (r->n < 2 || (r->control == 0 && r->treated == 0))
 		return LAB_EFFECT_NO_DATA;
-	if ((double)r->n / r->mean_block < LAB_CORR_MIN_BURSTS)
+	if (r->units < LAB_CORR_MIN_BURSTS)
 		return LAB_EFFECT_TOO_FEW;
 	if (r->ci_hi < 0)
 		return LAB_EFFECT_FEWER;
@@ -95,7 +132,7 @@ int
 lab_intervention(const double *control, const double *treated, size_t n,
 	const struct lab_intervention_opts *o, struct lab_intervention_result *r)
 {
-	int err = 0;
+	int err;
 
 	if (!(o->alpha > 0) || !(o->alpha < 0.5) || o->resamples < 99 || !(o->mean_block >= 0) ||
 		!isfinite(o->mean_block) || !nonnegative(control, n) || !nonnegative(treated, n))
@@ -105,14 +142,15 @@ lab_intervention(const double *control, const double *treated, size_t n,
 	r->alpha = o->alpha;
 	r->seed = o->seed;
 	r->resamples = o->resamples;
-	r->mean_block = o->mean_block > 0 ? fmax(1, o->mean_block) : fmax(1, cbrt((double)n));
+	r->mean_block = o->mean_block;
 	for (size_t i = 0; i < n; i++) {
 		r->control += control[i];
 		r->treated += treated[i];
 	}
 	r->effect = r->treated - r->control;
 	r->relative = r->control > 0 ? r->effect / r->control : 0;
-	if (n >= 2)
+	err = count_units(control, treated, r);
+	if (!err && n >= 2)
 		err = interval(control, treated, o, r);
 	r->verdict = verdict_of(r);
 	return err;

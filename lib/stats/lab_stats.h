@@ -484,7 +484,7 @@ int lab_spearman(const double *x, const double *y, size_t n, double *r);
 
 enum lab_effect_verdict {
 	LAB_EFFECT_NO_DATA, /**< nothing was dropped in either arm, or n < 2 */
-	LAB_EFFECT_TOO_FEW, /**< fewer than LAB_CORR_MIN_BURSTS units: no verdict */
+	LAB_EFFECT_TOO_FEW, /**< fewer than LAB_CORR_MIN_BURSTS stretches of drops: no verdict */
 	LAB_EFFECT_NONE,    /**< the interval holds 0 */
 	LAB_EFFECT_FEWER,   /**< the treated arm drops fewer */
 	LAB_EFFECT_MORE,    /**< the treated arm drops more */
@@ -497,16 +497,16 @@ struct lab_intervention_opts {
 	uint64_t seed;
 	double alpha;           /**< of the 1 - alpha interval */
 	unsigned int resamples; /**< at least 99 */
-	double mean_block;      /**< in units; 0: n^(1/3). Use at least a burst for intervals, 1 for
-				   bursts */
+	double mean_block; /**< in units; 0: twice the mean length of the bursts of drops. 1 for bursts */
 };
 
-/** seed 1, alpha 0.05, 1999 resamples, block by n. */
+/** seed 1, alpha 0.05, 1999 resamples, block from the bursts. */
 struct lab_intervention_opts lab_intervention_opts_default(void);
 
 struct lab_intervention_result {
 	enum lab_effect_verdict verdict;
-	size_t n;       /**< pairs */
+	size_t n;     /**< pairs */
+	size_t units; /**< separate stretches of drops; a long one counts once for each block in it */
 	double control; /**< drops in the control arm, in all */
 	double treated; /**< drops in the treated arm, in all */
 	double effect;  /**< treated - control, packets; below 0: the treatment saves packets */

@@ -47,7 +47,7 @@ test_nothing_to_say(void **state)
 {
 	struct lab_intervention_opts o = lab_intervention_opts_default();
 	struct lab_intervention_result r;
-	static double zero[N];
+	static double zero[N], sparse[N];
 
 	assert_int_equal(lab_intervention(zero, zero, N, &o, &r), 0);
 	assert_int_equal(r.verdict, LAB_EFFECT_NO_DATA);
@@ -65,6 +65,16 @@ test_nothing_to_say(void **state)
 	assert_int_equal(r.verdict, LAB_EFFECT_TOO_FEW);
 	assert_string_equal(lab_effect_verdict_name(r.verdict), "too_few");
 	assert_null(lab_effect_verdict_name((enum lab_effect_verdict)77));
+	/* A long run in which only 19 short stretches lost anything, and one with 20. */
+	o.mean_block = 0;
+	for (int bursts = 19; bursts <= 20; bursts++) {
+		memset(sparse, 0, sizeof(sparse));
+		for (int i = 0; i < bursts; i++)
+			sparse[i * 90] = sparse[i * 90 + 1] = 5;
+		assert_int_equal(lab_intervention(zero, sparse, N, &o, &r), 0);
+		assert_int_equal(r.units, bursts);
+		assert_int_equal(r.verdict, bursts < 20 ? LAB_EFFECT_TOO_FEW : LAB_EFFECT_MORE);
+	}
 }
 
 static void
@@ -114,7 +124,6 @@ test_effect_and_none(void **state)
 	unsigned int saved = 0, false_alarm = 0;
 
 	o.resamples = 399;
-	o.mean_block = 20;
 	for (unsigned int i = 0; i < RUNS; i++) {
 		o.seed = i;
 		two_arms(process_seed(4, i), 0.5);
