@@ -138,6 +138,7 @@ lab_json_intervention(const struct lab_intervention_result *r)
 
 	SET(o, "verdict", json_string(lab_effect_verdict_name(r->verdict)));
 	SET(o, "pairs", count(r->n));
+	SET(o, "units", count(r->units));
 	SET(o, "control_drops", json_real(r->control));
 	SET(o, "treated_drops", json_real(r->treated));
 	SET(o, "effect", json_real(r->effect));
