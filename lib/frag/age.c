@@ -22,6 +22,7 @@ static const char *const reasons[LAB_NR_AGE_REASONS] = {
 	[LAB_AGE_REFUSED] = "refused",
 	[LAB_AGE_NO_SLOT] = "no_slot",
 	[LAB_AGE_NOT_CONVERGED] = "not_converged",
+	[LAB_AGE_TOO_COARSE] = "too_coarse",
 	[LAB_AGE_CANCELLED] = "cancelled",
 };
 
@@ -152,6 +153,8 @@ conclude(struct age_run *run)
 		out->reason = LAB_AGE_NO_SLOT;
 	else if (run->used + run->slack < run->goal)
 		out->reason = LAB_AGE_REFUSED;
+	else if (run_has_unusable(run) && run_suitable(run) == run_goal_suitable(run))
+		out->reason = LAB_AGE_TOO_COARSE;
 	else
 		out->reason = LAB_AGE_NOT_CONVERGED;
 	if (run_has_unusable(run))

@@ -83,9 +83,6 @@ typedef uint32_t (*run_death_fn)(struct age_run *run);
  *  @param mt LAB_MIGRATE_TYPES: by the mix.  @return whether it got there. */
 bool run_fill(struct age_run *run, unsigned long used, enum lab_migratetype mt, run_death_fn death);
 
-/** Allocate 1 << order frames of a type, in one block or, where that is refused, in smaller ones. */
-bool run_get_pieces(struct age_run *run, enum lab_migratetype mt, unsigned int order);
-
 /** Free at random, block by block, until no more than `used` frames are used. */
 void run_drain(struct age_run *run, unsigned long used);
 

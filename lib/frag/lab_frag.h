@@ -68,7 +68,7 @@ struct lab_tenants_info {
 	unsigned long blocks_order[LAB_NR_ORDERS];
 	/** Freed by churn (or reclaimed, with regrow) and not yet got back. */
 	unsigned long owed_pages;
-	uint64_t allocs, frees;   /**< blocks */
+	uint64_t allocs, frees;   /**< blocks; those of lab_age_load() and splits count too */
 	uint64_t refused;         /**< requests of tenants that the zone refused */
 	uint64_t reclaimed_pages; /**< given back by lab_tenants_reclaim() */
 	uint64_t churned;         /**< blocks replaced by lab_tenants_step() */
@@ -203,11 +203,13 @@ enum lab_age_reason {
 	LAB_AGE_REFUSED, /**< the zone refused the tenants (see lab_age_result.cause) */
 	LAB_AGE_NO_SLOT, /**< max_blocks of the tenants is too small */
 	LAB_AGE_NOT_CONVERGED, /**< rounds and moves ended beside the target */
-	LAB_AGE_CANCELLED,     /**< the progress callback said so */
+	LAB_AGE_TOO_COARSE, /**< one block of the order is more than the tolerance: as near as can be */
+	LAB_AGE_CANCELLED, /**< the progress callback said so */
 	LAB_NR_AGE_REASONS,
 };
 
-/** "reached", "impossible", "others", "refused", "no_slot", "not_converged", "cancelled". */
+/** "reached", "impossible", "others", "refused", "no_slot", "not_converged", "too_coarse",
+ *  "cancelled". */
 const char *lab_age_reason_name(enum lab_age_reason reason);
 
 /** Target against achieved. */

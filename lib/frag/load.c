@@ -452,6 +452,7 @@ apply(struct loader *l)
 	for (unsigned long i = 0; i < l->nr_holds; i++)
 		hold_add(t, (enum lab_migratetype)l->blocks[l->nr_free + i].migratetype,
 			&l->holds[i]);
+	t->allocs += l->nr_holds;
 	t->clock = (uint32_t)l->clock;
 	return 0;
 }

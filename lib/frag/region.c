@@ -112,27 +112,27 @@ bool
 region_break(struct age_run *run, bool keep_first)
 {
 	unsigned int order = run->cfg->order;
-	enum lab_migratetype mt = run_draw_type(run);
-	struct lab_tenants *t = run->t;
 	unsigned long keep = keep_first ? 0 : lab_rng_below(&run->rng, order_pages(order));
-	struct hold h = {.birth = t->clock, .death = HOLD_IMMORTAL};
-	char *block;
+	struct lab_tenants *t = run->t;
+	struct hold_ref r, last;
 
-	if (t->blocks >= t->max_blocks) {
+	if (t->blocks + order_pages(order) > t->max_blocks) {
 		run->no_slot = true;
 		return false;
 	}
-	block = tenants_alloc_raw(t, mt, order);
-	if (block == NULL)
+	/* Movable blocks are had from CMA too. */
+	if (!run_get(run, run_draw_type(run), order, HOLD_IMMORTAL, &r) &&
+		!run_get(run, LAB_MIGRATE_MOVABLE, order, HOLD_IMMORTAL, &r))
 		return false;
-	lab_split_page(run->zone, block, order);
-	for (unsigned long i = 0; i < order_pages(order); i++)
+	if (tenants_split(t, r) != 0)
+		return false;
+	/* The frames are the last ones of the array, in order. */
+	last.mt = r.mt;
+	last.i = t->nr[r.mt];
+	for (unsigned long i = order_pages(order); i-- > 0;) {
+		last.i--;
 		if (i != keep)
-			lab_free_pages(run->zone, block + i * LAB_PAGE_SIZE, 0);
-	t->allocs += order_pages(order) - 1; /* split_page made so many of it */
-	t->frees += order_pages(order) - 1;
-	h.pfn = (uint32_t)(lab_page_to_pfn(run->zone, block) + keep);
-	hold_add(t, mt, &h);
-	run->used++;
+			run_put(run, last);
+	}
 	return true;
 }

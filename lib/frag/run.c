@@ -155,22 +155,16 @@ run_fill(struct age_run *run, unsigned long used, enum lab_migratetype mt, run_d
 	while (run->used < used && run_tick(run)) {
 		unsigned int order = run_draw_order(run);
 		enum lab_migratetype type = mt < LAB_MIGRATE_TYPES ? mt : run_draw_type(run);
+		uint32_t d = death ? death(run) : HOLD_IMMORTAL;
 
 		while (order_pages(order) > used - run->used)
 			order--;
-		if (!fill_one(run, type, order, death ? death(run) : HOLD_IMMORTAL))
+		/* Only movable blocks are had from CMA. */
+		if (!fill_one(run, type, order, d) &&
+			(mt < LAB_MIGRATE_TYPES || !fill_one(run, LAB_MIGRATE_MOVABLE, order, d)))
 			break;
 	}
 	return run->used >= used;
-}
-
-bool
-run_get_pieces(struct age_run *run, enum lab_migratetype mt, unsigned int order)
-{
-	if (run_get(run, mt, order, HOLD_IMMORTAL, NULL))
-		return true;
-	return order > 0 && !run->no_slot && run_get_pieces(run, mt, order - 1) &&
-	       run_get_pieces(run, mt, order - 1);
 }
 
 void

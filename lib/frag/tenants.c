@@ -223,6 +223,26 @@ tenants_put(struct lab_tenants *t, struct hold_ref r)
 	return order_pages(h.order);
 }
 
+int
+tenants_split(struct lab_tenants *t, struct hold_ref r)
+{
+	struct hold h = *hold_of(t, r);
+	unsigned long n = order_pages(h.order);
+	int rc;
+
+	if (t->blocks + n - 1 > t->max_blocks)
+		return -ENOBUFS;
+	rc = lab_split_page(t->zone, lab_pfn_to_page(t->zone, h.pfn), h.order);
+	if (rc != 0)
+		return rc;
+	hold_forget(t, r);
+	t->allocs += n - 1; /* so many blocks more there are */
+	h.order = 0;
+	for (; n > 0; n--, h.pfn++)
+		hold_add(t, r.mt, &h);
+	return 0;
+}
+
 unsigned long
 tenants_put_all(struct lab_tenants *t)
 {

@@ -90,6 +90,10 @@ int tenants_get(struct lab_tenants *t, enum lab_migratetype mt, unsigned int ord
 /** Give a block back. @return its frames. */
 unsigned long tenants_put(struct lab_tenants *t, struct hold_ref r);
 
+/** Turn a hold into holds of single frames; the last of its type's array is one of them.
+ *  @return 0, -ENOBUFS; -EINVAL if the zone does not know the block. */
+int tenants_split(struct lab_tenants *t, struct hold_ref r);
+
 /** Allocate a block that is not entered as held. @return its address or NULL. */
 void *tenants_alloc_raw(struct lab_tenants *t, enum lab_migratetype mt, unsigned int order);
 

@@ -323,6 +323,32 @@ steering_off_is_said(void **state)
 	fixture_free(&f, 0);
 }
 
+/** 32 regions, 11469 free frames: one region is 44 of 1000, so 419 is next to 400. */
+static void
+as_near_as_blocks_allow(void **state)
+{
+	struct fixture f = fixture_new(16384);
+	struct lab_age_config cfg = config("scatter,occupancy=0.3,unusable=400@9");
+	struct lab_age_result r;
+
+	expect(&f, "scatter,occupancy=0.3,unusable=400@9", -ENOSPC, LAB_AGE_TOO_COARSE);
+	cfg.unusable_tolerance = 20;
+	assert_int_equal(lab_age(f.t, &cfg, &r, NULL, NULL), 0);
+	assert_int_equal(r.unusable, 419);
+	fixture_free(&f, 0);
+}
+
+/** Large blocks have to be split before an index of small ones can rise at the same occupancy. */
+static void
+large_holds_are_split(void **state)
+{
+	struct fixture f = fixture_new(16384);
+
+	expect(&f, "churn,occupancy=0.4,orders=8:1,unusable=600@2", 0, LAB_AGE_REACHED);
+	expect(&f, "lifetimes,occupancy=0.4,orders=10:1,unusable=900@5", 0, LAB_AGE_REACHED);
+	fixture_free(&f, 0);
+}
+
 /* ------------------------------------------------------------------- others */
 
 static void
@@ -555,6 +581,8 @@ main(void)
 		cmocka_unit_test(the_gate_holds_for_tenants),
 		cmocka_unit_test(too_few_slots),
 		cmocka_unit_test(steering_off_is_said),
+		cmocka_unit_test(as_near_as_blocks_allow),
+		cmocka_unit_test(large_holds_are_split),
 		cmocka_unit_test(others_are_counted_and_kept),
 		cmocka_unit_test(an_offline_part_is_left_alone),
 		cmocka_unit_test(cancelling_leaves_a_valid_zone),
