@@ -22,7 +22,7 @@ answer() {
     quiet jq -e "to_entries[0].value | $2" "$LAB_TMP/answer.json"
 }
 
-check "/labyrinth/info lists the pool" answer /labyrinth/info 'index("mb_pool_0") != null'
+check "/labyrinth/info lists the pool" answer /labyrinth/info '.pools | index("mb_pool_0") != null'
 check "and describes it" answer /labyrinth/info,mb_pool_0 ".ops == \"$ops\" and .size == 8192"
 check "/labyrinth/zone has its pages" answer /labyrinth/zone '.managed >= 8192 and .error == null'
 check "/labyrinth/failures has its requests" answer /labyrinth/failures '.dequeues > 0'
