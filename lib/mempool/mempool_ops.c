@@ -112,8 +112,9 @@ RTE_INIT(lab_mempool_init)
 		rte_log_register_type_and_pick_level("mempool.labyrinth", RTE_LOG_NOTICE);
 	if (lab_mempool_logtype < 0)
 		lab_mempool_logtype = RTE_LOGTYPE_MEMPOOL;
-	buddy = ops_register(LAB_MEMPOOL_OPS_BUDDY);
+	/* The name that is asked for comes first: Debian 13's drivers leave a single slot. */
 	plain = ops_register(LAB_MEMPOOL_OPS);
+	buddy = ops_register(LAB_MEMPOOL_OPS_BUDDY);
 	if (buddy || plain)
 		lab_mempool_telemetry_register();
 }
