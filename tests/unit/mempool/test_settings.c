@@ -138,8 +138,8 @@ static void
 format_reads_back(void **state)
 {
 	static const char *const texts[] = {"", "min_free_kbytes=auto,pcp=on",
-		"boost=1,order=4,gfp=0x40c20,linux=6.1,inject_ppm=7,inject_times=3,"
-		"inject_atomic_only=on,inject_seed=18446744073709551615"};
+		("boost=1,order=4,gfp=0x40c20,linux=6.1,inject_ppm=7,inject_times=3,"
+		 "inject_atomic_only=on,inject_seed=18446744073709551615")};
 
 	for (size_t i = 0; i < LAB_ARRAY_SIZE(texts); i++) {
 		struct lab_mempool_settings s = parse(texts[i]), back;
