@@ -129,8 +129,13 @@ need_netns() {
     ip netns del "$probe"
 }
 
-# needs WORD...: root, netns, huge[:N], cmd:NAME, file:PATH, app (the application was built),
-# driver (the mempool driver was built).
+# What this tree builds is not a need of the machine: without it the test fails.
+need_built() {
+    [ -e "$LAB_BUILD/$1" ] || die "$LAB_BUILD/$1 was not built"
+}
+
+# needs WORD...: root, netns, huge[:N], cmd:NAME, file:PATH, app (the application), driver (the
+# mempool driver).
 needs() {
     local word
     for word in "$@"; do
@@ -141,8 +146,8 @@ needs() {
             huge:*) need_hugepages "${word#*:}" ;;
             cmd:*) need_cmd "${word#*:}" ;;
             file:*) need_file "${word#*:}" ;;
-            app) need_file "$LAB_BUILD/app/labyrinth" ;;
-            driver) need_file "$LAB_BUILD/lib/mempool/librte_mempool_labyrinth.so" ;;
+            app) need_built app/labyrinth ;;
+            driver) need_built lib/mempool/librte_mempool_labyrinth.so ;;
             *) die "unknown need: $word" ;;
         esac
     done
