@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <lab_mempool.h>
+#include <lab_report.h>
+
+#include "app.h"
+#include "zones.h"
+
+struct pool *
+zone_pool(struct app *app, const char *name)
+{
+	LAB_POOL_FOREACH(app, pool)
+	{
+		if (name == NULL || !strcmp(pool->cfg.name, name))
+			return pool;
+	}
+	if (name)
+		cmd_fail(app, -ENOENT, "no pool '%s' with a zone (see 'show pool')", name);
+	else
+		cmd_fail(app, -ENOENT, "no pool has a zone: make one with ops=labyrinth_buddy");
+	return NULL;
+}
+
+struct lab_tenants *
+zone_tenants(struct app *app, struct pool *pool)
+{
+	struct lab_tenants *t = lab_mempool_tenants(pool->mp);
+
+	if (t == NULL) {
+		cmd_fail(app, -errno, "pool %s: tenants: %s", pool->cfg.name, strerror(errno));
+		return NULL;
+	}
+	pool->tenants = t;
+	if (app->vtime.kswapd)
+		lab_zone_set_reclaim(lab_mempool_zone(pool->mp), lab_tenants_reclaim, t);
+	return t;
+}
+
+void
+zones_set_time(struct app *app, uint64_t now_ns)
+{
+	LAB_POOL_FOREACH(app, pool)
+	lab_zone_set_time(lab_mempool_zone(pool->mp), now_ns);
+}
+
+void
+zones_background(struct app *app, uint64_t now_ns)
+{
+	LAB_POOL_FOREACH(app, pool)
+	{
+		struct lab_zone *zone = lab_mempool_zone(pool->mp);
+
+		if (pool->tenants)
+			lab_tenants_step(pool->tenants, now_ns);
+		if (app->vtime.kswapd && lab_zone_kswapd_wanted(zone))
+			lab_zone_kswapd(zone);
+	}
+}
+
+void
+zones_set_reclaim(struct app *app, bool on)
+{
+	app->vtime.kswapd = on;
+	LAB_POOL_FOREACH(app, pool)
+	{
+		if (pool->tenants)
+			lab_zone_set_reclaim(lab_mempool_zone(pool->mp),
+				on ? lab_tenants_reclaim : NULL, on ? pool->tenants : NULL);
+	}
+}
+
+void
+zones_release(struct app *app)
+{
+	zones_set_reclaim(app, false);
+}
+
+unsigned long
+zones_free_pages(const struct app *app)
+{
+	unsigned long sum = 0;
+	struct lab_zone_info info;
+
+	for (unsigned int i = 0; i < app->pools.nr; i++) {
+		struct lab_zone *zone = lab_mempool_zone(app->pools.list[i].mp);
+
+		if (zone == NULL)
+			continue;
+		lab_zone_info_get(zone, &info);
+		sum += info.nr_free;
+	}
+	return sum;
+}
+
+static json_t *
+causes_json(const uint64_t *n)
+{
+	struct lab_report_count counts[LAB_NR_CAUSES];
+
+	for (unsigned int i = 1; i < LAB_NR_CAUSES; i++)
+		counts[i - 1] = (struct lab_report_count){lab_cause_name(i), n[i]};
+	return lab_json_counts(counts, LAB_NR_CAUSES - 1);
+}
+
+static json_t *
+tenants_json(struct lab_tenants *t)
+{
+	struct lab_tenants_info i;
+
+	lab_tenants_info_get(t, &i);
+	return json_pack("{so so so so so so so so}", "blocks", lab_json_u64(i.blocks), "pages",
+		lab_json_u64(i.pages), "unmovable", lab_json_u64(i.pages_mt[LAB_MIGRATE_UNMOVABLE]),
+		"movable", lab_json_u64(i.pages_mt[LAB_MIGRATE_MOVABLE]), "reclaimable",
+		lab_json_u64(i.pages_mt[LAB_MIGRATE_RECLAIMABLE]), "refused",
+		lab_json_u64(i.refused), "churned", lab_json_u64(i.churned), "reclaimed_pages",
+		lab_json_u64(i.reclaimed_pages));
+}
+
+static void
+add_counters(json_t *out, struct pool *pool, struct lab_zone *zone)
+{
+	struct lab_mempool_stats ms;
+	struct lab_zone_stats zs;
+
+	lab_zone_stats_get(zone, &zs);
+	if (lab_mempool_stats_get(pool->mp, &ms) == 0) {
+		json_object_set_new(out, "requests",
+			json_pack("{so so so so so}", "served", lab_json_u64(ms.dequeues),
+				"refused", causes_json(ms.refused), "refused_objects",
+				lab_json_u64(ms.refused_objects), "failed_with_free",
+				lab_json_u64(ms.failed_with_free), "bad_enqueue_objects",
+				lab_json_u64(ms.bad_enqueue_objects)));
+	}
+	json_object_set_new(out, "zone_refused", causes_json(zs.refused));
+	json_object_set_new(out, "counters",
+		json_pack("{so so so so so so so so so}", "slowpath", lab_json_u64(zs.slowpath),
+			"kswapd_wake", lab_json_u64(zs.kswapd_wake), "kcompactd_wake",
+			lab_json_u64(zs.kcompactd_wake), "boost", lab_json_u64(zs.boost),
+			"direct_reclaim", lab_json_u64(zs.direct_reclaim), "reclaimed_pages",
+			lab_json_u64(zs.reclaimed_pages), "claim", lab_json_u64(zs.claim), "steal",
+			lab_json_u64(zs.steal), "bad_free", lab_json_u64(zs.bad_free)));
+	if (pool->tenants)
+		json_object_set_new(out, "tenants", tenants_json(pool->tenants));
+}
+
+json_t *
+zone_json(struct pool *pool)
+{
+	struct lab_zone *zone = lab_mempool_zone(pool->mp);
+	struct lab_mempool_settings set;
+	struct lab_zone_info i;
+	char settings[512] = "";
+	json_t *out;
+
+	lab_zone_info_get(zone, &i);
+	if (lab_mempool_settings_get(pool->mp, &set) == 0)
+		lab_mempool_settings_format(&set, settings, sizeof(settings));
+	out = json_pack("{ss ss ss si so so so so so so so so so so so sI si si}", "pool",
+		pool->cfg.name, "name", i.name, "allocator", lab_allocator_name(i.allocator),
+		"object_order", lab_mempool_order(pool->mp), "spanned", lab_json_u64(i.spanned),
+		"managed", lab_json_u64(i.managed), "free", lab_json_u64(i.nr_free), "pcp",
+		lab_json_u64(i.nr_pcp), "highatomic", lab_json_u64(i.nr_highatomic), "min",
+		lab_json_u64(i.wmark.min), "low", lab_json_u64(i.wmark.low), "high",
+		lab_json_u64(i.wmark.high), "promo", lab_json_u64(i.wmark.promo), "boost",
+		lab_json_u64(i.boost), "lowmem_reserve",
+		lab_json_u64(i.lowmem_reserve[LAB_ZONE_NORMAL]), "min_free_kbytes",
+		(json_int_t)i.min_free_kbytes, "watermark_scale_factor",
+		(int)i.watermark_scale_factor, "watermark_boost_factor",
+		(int)i.watermark_boost_factor);
+	if (out == NULL)
+		return NULL;
+	json_object_set_new(out, "zones", json_integer(lab_mempool_nr_zones(pool->mp)));
+	json_object_set_new(out, "settings", json_string(settings));
+	add_counters(out, pool, zone);
+	return out;
+}
+
+json_t *
+zone_frag_json(struct pool *pool)
+{
+	struct lab_report_frag out[LAB_NR_ORDERS];
+	struct lab_frag_row rows[LAB_NR_ORDERS];
+
+	lab_frag_table(lab_mempool_zone(pool->mp), rows);
+	for (unsigned int i = 0; i < LAB_NR_ORDERS; i++)
+		out[i] = (struct lab_report_frag){
+			rows[i].order, rows[i].free_blocks, rows[i].unusable, rows[i].extfrag};
+	return lab_json_frag(out, LAB_NR_ORDERS);
+}
