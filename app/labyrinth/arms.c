@@ -93,8 +93,7 @@ report_make(struct app *app)
 static void
 tenants_leave(struct app *app)
 {
-	LAB_POOL_FOREACH(app, pool)
-	{
+	LAB_POOL_FOREACH (app, pool) {
 		if (pool->tenants)
 			lab_tenants_release(pool->tenants, ULONG_MAX, 0);
 	}
@@ -179,8 +178,7 @@ frag_rows(struct app *app, struct lab_report_frag *out)
 static const struct lab_hist *
 latency(const struct app *app)
 {
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		const struct port *p = &app->ports.p[id];
 
 		if (p->wire && wire_sink(p->wire))
@@ -194,8 +192,7 @@ extra(struct app *app)
 {
 	json_t *out = json_object(), *wires = json_array();
 
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		if (app->ports.p[id].wire)
 			json_array_append_new(wires, wire_json(app->ports.p[id].wire));
 	}

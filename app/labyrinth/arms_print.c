@@ -128,8 +128,8 @@ print_interventions(const json_t *report)
 
 		printf("\n  %s (%s against %s): %+.0f drops [%.0f, %.0f]: %s\n",
 			json_string_value(json_object_get(o, "change")),
-			json_string_value(json_object_get(o, "treated_arm")),
-			json_string_value(json_object_get(o, "control_arm")),
+			json_string_value(json_object_get(o, "treated")),
+			json_string_value(json_object_get(o, "control")),
 			json_number_value(json_object_get(o, "effect")),
 			json_number_value(json_array_get(ci, 0)),
 			json_number_value(json_array_get(ci, 1)),

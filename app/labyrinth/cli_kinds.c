@@ -23,8 +23,7 @@ copy(const char *name, char *buf, size_t len)
 static int
 port_elt(struct app *app, int i, char *buf, size_t len)
 {
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		if (i-- == 0) {
 			snprintf(buf, len, "%u", id);
 			return 0;

@@ -214,8 +214,7 @@ set_promisc(struct app *app, const struct cmd_args *a)
 
 	if (rc == 0)
 		rc = cmd_on_off(app, cmd_word(a, 3), &on);
-	PORT_FOREACH(app, p)
-	{
+	PORT_FOREACH (app, p) {
 		if (rc || (id < RTE_MAX_ETHPORTS && p != id))
 			continue;
 		app->ports.p[p].promisc = on;

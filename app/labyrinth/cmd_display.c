@@ -44,8 +44,7 @@ show_port(struct app *app, const struct cmd_args *a)
 	if (port_parse(app, cmd_arg(a, "port"), true, &id))
 		return NULL;
 	ports = json_array();
-	PORT_FOREACH(app, p)
-	{
+	PORT_FOREACH (app, p) {
 		json_t *one;
 
 		if (id < RTE_MAX_ETHPORTS && p != id)
@@ -75,8 +74,7 @@ clear_port(struct app *app, const struct cmd_args *a)
 	uint16_t id;
 	int rc = port_parse(app, cmd_arg(a, "port"), true, &id);
 
-	PORT_FOREACH(app, p)
-	{
+	PORT_FOREACH (app, p) {
 		struct port_counts c;
 
 		if (rc || (id < RTE_MAX_ETHPORTS && p != id))
@@ -160,8 +158,7 @@ config_rxtx(struct app *app)
 {
 	json_t *ports = json_array();
 
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		const struct port *p = &app->ports.p[id];
 
 		json_array_append_new(

@@ -144,8 +144,7 @@ show_wire(struct app *app, const struct cmd_args *a)
 
 	RTE_SET_USED(a);
 	fwd_park(app);
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		if (app->ports.p[id].wire)
 			json_array_append_new(list, wire_json(app->ports.p[id].wire));
 	}

@@ -35,6 +35,23 @@ clear_ledger(struct app *app, const struct cmd_args *a)
 	return 0;
 }
 
+static int
+offered(struct app *app, const struct cmd_args *a)
+{
+	unsigned long long n;
+	uint16_t id;
+	int rc = port_parse(app, cmd_arg(a, "port"), false, &id);
+
+	if (rc == 0)
+		rc = cmd_number(app, "offered", cmd_arg(a, "packets"), 0, INT64_MAX, &n);
+	if (rc == 0 && app->ports.p[id].wire)
+		rc = cmd_fail(
+			app, -EINVAL, "port %u is a wire, which counts what it is offered", id);
+	if (rc == 0)
+		ledger_told(app, id, n);
+	return rc;
+}
+
 static json_t *
 show_sampler(struct app *app, const struct cmd_args *a)
 {
@@ -164,6 +181,9 @@ static const struct cmd cmds[] = {
 		"Where every packet went, and which allocations were refused, since the last "
 		"clear."},
 	{"clear ledger", clear_ledger, NULL, NULL, "Count anew from here."},
+	{"ledger offered <port> <packets>", offered, NULL, NULL,
+		"What the sender to a port says that it offered since the clear, sent or not: the "
+		"ledger then knows what never got into the ring."},
 	{"show series", NULL, show_series, NULL, "The recorded series."},
 	{"show sampler", NULL, show_sampler, NULL, "What sampling costs."},
 	{"set sample interval <ms>", set_interval, NULL, NULL,

@@ -27,8 +27,7 @@ each_pool(struct app *app, const struct cmd_args *a, json_t *(*fn)(struct pool *
 		json_decref(list);
 		return NULL;
 	}
-	LAB_POOL_FOREACH(app, pool)
-	{
+	LAB_POOL_FOREACH (app, pool) {
 		if (name == NULL || !strcmp(name, pool->cfg.name))
 			json_array_append_new(list, fn(pool));
 	}
@@ -192,8 +191,7 @@ apply(struct app *app, const char *name, const char *text)
 
 	if (zone_pool(app, name) == NULL)
 		return -ENOENT;
-	LAB_POOL_FOREACH(app, pool)
-	{
+	LAB_POOL_FOREACH (app, pool) {
 		int rc;
 
 		if (name && strcmp(name, pool->cfg.name))
@@ -237,8 +235,7 @@ drain(struct app *app, const struct cmd_args *a)
 
 	if (zone_pool(app, name) == NULL)
 		return -ENOENT;
-	LAB_POOL_FOREACH(app, pool)
-	{
+	LAB_POOL_FOREACH (app, pool) {
 		if (name == NULL || !strcmp(name, pool->cfg.name))
 			printf("pool %s: %lu pages drained\n", pool->cfg.name,
 				lab_drain_all_pages(lab_mempool_zone(pool->mp)));

@@ -108,8 +108,8 @@ fwd_clear_stats(struct app *app)
 		memset(fs->rx_bursts, 0, sizeof(fs->rx_bursts));
 		memset(fs->tx_bursts, 0, sizeof(fs->tx_bursts));
 	}
-	PORT_FOREACH(app, id)
-	port_counts(app, id, &app->ports.p[id].fwd_base);
+	PORT_FOREACH (app, id)
+		port_counts(app, id, &app->ports.p[id].fwd_base);
 }
 
 void

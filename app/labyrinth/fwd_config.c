@@ -26,8 +26,8 @@ list_ports(struct app *app)
 				f->used_ports[n++] = f->ports[i];
 		}
 	} else {
-		PORT_FOREACH(app, id)
-		f->used_ports[n++] = id;
+		PORT_FOREACH (app, id)
+			f->used_ports[n++] = id;
 	}
 	if (f->use_ports && f->use_ports < n)
 		n = f->use_ports;

@@ -17,6 +17,7 @@ LAB_DROP_CAUSE(drop_tx_full, "tx_full");
 LAB_DROP_CAUSE(drop_missed, "rx_missed");
 LAB_DROP_CAUSE(drop_error, "rx_error");
 LAB_DROP_CAUSE(drop_nombuf, "nombuf");
+LAB_DROP_CAUSE(drop_backpressure, "backpressure");
 
 static const char *
 failure_name(unsigned int i)
@@ -137,16 +138,36 @@ since(struct lab_ledger_port *p, const struct lab_ledger_port *base)
 }
 
 void
+ledger_told(struct app *app, uint16_t id, uint64_t offered)
+{
+	app->ports.p[id].told = true;
+	app->ports.p[id].told_offered = offered;
+}
+
+/* What the sender says that it offered and that never reached the port. If it says less than was
+ * received, that stays unexplained. */
+static void
+add_backpressure(const struct port *port, struct lab_ledger_port *p)
+{
+	uint64_t known = p->delivered + p->in_flight + lab_ledger_drops(p);
+
+	p->offered = port->told_offered;
+	if (p->offered > known)
+		p->drops[drop_backpressure] += p->offered - known;
+}
+
+void
 ledger_get(struct app *app, struct lab_ledger *out)
 {
 	lab_ledger_init(out);
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		struct lab_ledger_port raw;
 		int i;
 
 		ledger_port_raw(app, id, &raw);
 		since(&raw, &app->ledger.port[id]);
+		if (app->ports.p[id].told)
+			add_backpressure(&app->ports.p[id], &raw);
 		i = lab_ledger_port_add(out, raw.name);
 		if (i >= 0)
 			out->port[i] = raw;
@@ -164,16 +185,17 @@ ledger_forget_port(struct app *app, uint16_t id)
 void
 ledger_clear(struct app *app)
 {
-	PORT_FOREACH(app, id)
-	ledger_port_raw(app, id, &app->ledger.port[id]);
+	PORT_FOREACH (app, id) {
+		ledger_port_raw(app, id, &app->ledger.port[id]);
+		app->ports.p[id].told = false;
+	}
 	ledger_failures_raw(app, app->ledger.failures);
 }
 
 static bool
 has_wire(const struct app *app, const struct rte_mempool *mp)
 {
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		if (app->ports.p[id].wire && wire_pool(app->ports.p[id].wire) == mp)
 			return true;
 	}
@@ -186,8 +208,7 @@ void
 ledger_failures_raw(struct app *app, uint64_t n[LEDGER_NR_FAILURES])
 {
 	memset(n, 0, LEDGER_NR_FAILURES * sizeof(*n));
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		const struct port *p = &app->ports.p[id];
 		struct lab_wire_stats s;
 		struct port_counts c;
@@ -229,8 +250,7 @@ ledger_failures(struct app *app, struct lab_report_count out[LEDGER_NR_FAILURES]
 int
 ledger_check_wires(struct app *app, const struct lab_ledger *ledger)
 {
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		if (app->ports.p[id].wire == NULL)
 			continue;
 		for (unsigned int i = 0; i < ledger->nr_ports; i++) {

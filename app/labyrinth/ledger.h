@@ -13,7 +13,9 @@
  * Delivered: read by a receiver, or taken by the port that it was forwarded to. In flight: waiting
  * in the Rx ring, or held by the forwarding engine. On a wire every figure is known and the sum is
  * exact. An ordinary port's offered load is what its PMD counts (received, missed, errors) or, where
- * stamps tell of more, what the sender is known to have sent; the rest stays `unexplained`.
+ * stamps tell of more, what the sender is known to have sent; the rest stays `unexplained`. A ring
+ * such as memif's loses nothing by itself: it stands full and the sender cannot send. Only the
+ * sender knows how much that was; `ledger offered` tells us, and the difference is `backpressure`.
  */
 
 #include <stdbool.h>
@@ -43,6 +45,8 @@ void ledger_port_raw(struct app *app, uint16_t id, struct lab_ledger_port *out);
 /** Since the last clear. The caller parks the lcores if they run. */
 void ledger_get(struct app *app, struct lab_ledger *out);
 void ledger_clear(struct app *app);
+/** The sender to a port says that it offered so many packets, sent or not, since the clear. */
+void ledger_told(struct app *app, uint16_t id, uint64_t offered);
 /** A port is new: nothing of it has been counted. */
 void ledger_forget_port(struct app *app, uint16_t id);
 

@@ -165,8 +165,7 @@ wind_down(struct app *app)
 		rc = ledger_print(app);
 	sampler_stop(app);
 	fwd_free(app);
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		printf("\nStopping port %u...\n", id);
 		/* a wire stops its port when it is destroyed */
 		if (app->ports.p[id].wire)

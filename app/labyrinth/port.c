@@ -30,16 +30,15 @@ ports_count(const struct app *app)
 {
 	unsigned int n = 0;
 
-	PORT_FOREACH(app, id)
-	n++;
+	PORT_FOREACH (app, id)
+		n++;
 	return n;
 }
 
 bool
 ports_any_started(const struct app *app)
 {
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		if (app->ports.p[id].started)
 			return true;
 	}
@@ -62,8 +61,7 @@ port_parse(struct app *app, const char *text, bool all, uint16_t *id)
 		*id = v;
 		return 0;
 	}
-	PORT_FOREACH(app, p)
-	{
+	PORT_FOREACH (app, p) {
 		if (used < sizeof(list) - 8)
 			used += snprintf(list + used, sizeof(list) - used, " %u", p);
 	}
@@ -235,8 +233,7 @@ each(struct app *app, uint16_t id, int (*fn)(struct app *app, uint16_t id))
 
 	if (id < RTE_MAX_ETHPORTS)
 		return fn(app, id);
-	PORT_FOREACH(app, p)
-	{
+	PORT_FOREACH (app, p) {
 		if (rc == 0)
 			rc = fn(app, p);
 	}
@@ -269,8 +266,7 @@ ports_check_links(struct app *app)
 	for (unsigned int wait = 0; wait < 9; wait++) {
 		unsigned int down = 0;
 
-		PORT_FOREACH(app, id)
-		{
+		PORT_FOREACH (app, id) {
 			struct rte_eth_link link = {0};
 
 			if (app->ports.p[id].started && rte_eth_link_get_nowait(id, &link) == 0)

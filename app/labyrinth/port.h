@@ -34,6 +34,9 @@ struct port {
 	uint16_t nb_rxd, nb_txd; /**< as the PMD adjusted them */
 	uint32_t mtu;
 	bool promisc;
+	bool told;             /**< the sender has said what it offered */
+	uint64_t told_offered; /**< packets since the ledger was cleared */
+
 	/* counters; under ports.lock */
 	struct port_counts raw;      /**< the PMD's, when they were read last */
 	struct port_counts restarts; /**< what it had counted before it began anew from 0 */

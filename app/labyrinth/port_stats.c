@@ -170,8 +170,8 @@ ports_print_stats(struct app *app)
 {
 	json_t *all = json_array();
 
-	PORT_FOREACH(app, id)
-	json_array_append_new(all, port_stats_json(app, id));
+	PORT_FOREACH (app, id)
+		json_array_append_new(all, port_stats_json(app, id));
 	port_print_stats(all);
 	json_decref(all);
 }

@@ -69,8 +69,7 @@ add_all(struct sampler *s)
 static void
 sum_ports(struct app *app, struct snapshot *n)
 {
-	PORT_FOREACH(app, id)
-	{
+	PORT_FOREACH (app, id) {
 		struct lab_ledger_port p;
 		struct fwd_counts rx;
 		uint64_t held;

@@ -103,8 +103,8 @@ count(const struct app *app)
 	struct wire_port *wp;
 	unsigned int n = 0;
 
-	WIRE_FOREACH(app, wp)
-	n++;
+	WIRE_FOREACH (app, wp)
+		n++;
 	return n;
 }
 
@@ -185,8 +185,8 @@ wires_any(const struct app *app)
 {
 	struct wire_port *wp;
 
-	WIRE_FOREACH(app, wp)
-	return true;
+	WIRE_FOREACH (app, wp)
+		return true;
 	return false;
 }
 
@@ -196,8 +196,7 @@ wires_resume(struct app *app)
 	struct wire_port *wp;
 	int rc = 0;
 
-	WIRE_FOREACH(app, wp)
-	{
+	WIRE_FOREACH (app, wp) {
 		if (rc == 0 && app->ports.p[wp->id].started)
 			rc = post(app, wp);
 	}
@@ -211,8 +210,8 @@ wires_pause(struct app *app)
 
 	if (app->clock.kind == LAB_CLOCK_VIRTUAL)
 		return;
-	WIRE_FOREACH(app, wp)
-	wire_port_stopped(app, wp);
+	WIRE_FOREACH (app, wp)
+		wire_port_stopped(app, wp);
 }
 
 /* All are taken away before the first is made anew, so that each gets its own number again. */
@@ -225,8 +224,7 @@ wires_restart(struct app *app)
 	int rc = 0;
 
 	fwd_free(app);
-	WIRE_FOREACH(app, wp)
-	{
+	WIRE_FOREACH (app, wp) {
 		started[n] = app->ports.p[wp->id].started;
 		list[n++] = wp;
 	}
@@ -253,8 +251,7 @@ wires_step(struct app *app, uint64_t now_ns)
 {
 	struct wire_port *wp;
 
-	WIRE_FOREACH(app, wp)
-	{
+	WIRE_FOREACH (app, wp) {
 		if (wp->posted)
 			lab_wire_step(wp->wire, now_ns);
 	}
@@ -266,8 +263,7 @@ wires_next_event(const struct app *app)
 	uint64_t next = UINT64_MAX, t;
 	struct wire_port *wp;
 
-	WIRE_FOREACH(app, wp)
-	{
+	WIRE_FOREACH (app, wp) {
 		t = wp->posted ? lab_wire_next_event(wp->wire) : UINT64_MAX;
 		next = RTE_MIN(next, t);
 	}

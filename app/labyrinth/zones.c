@@ -15,8 +15,7 @@
 struct pool *
 zone_pool(struct app *app, const char *name)
 {
-	LAB_POOL_FOREACH(app, pool)
-	{
+	LAB_POOL_FOREACH (app, pool) {
 		if (name == NULL || !strcmp(pool->cfg.name, name))
 			return pool;
 	}
@@ -45,15 +44,14 @@ zone_tenants(struct app *app, struct pool *pool)
 void
 zones_set_time(struct app *app, uint64_t now_ns)
 {
-	LAB_POOL_FOREACH(app, pool)
-	lab_zone_set_time(lab_mempool_zone(pool->mp), now_ns);
+	LAB_POOL_FOREACH (app, pool)
+		lab_zone_set_time(lab_mempool_zone(pool->mp), now_ns);
 }
 
 void
 zones_background(struct app *app, uint64_t now_ns)
 {
-	LAB_POOL_FOREACH(app, pool)
-	{
+	LAB_POOL_FOREACH (app, pool) {
 		struct lab_zone *zone = lab_mempool_zone(pool->mp);
 
 		if (pool->tenants)
@@ -67,8 +65,7 @@ void
 zones_set_reclaim(struct app *app, bool on)
 {
 	app->vtime.kswapd = on;
-	LAB_POOL_FOREACH(app, pool)
-	{
+	LAB_POOL_FOREACH (app, pool) {
 		if (pool->tenants)
 			lab_zone_set_reclaim(lab_mempool_zone(pool->mp),
 				on ? lab_tenants_reclaim : NULL, on ? pool->tenants : NULL);
