@@ -31,7 +31,7 @@ struct lab_tenants;
 struct pool {
 	struct pool_config cfg;
 	struct rte_mempool *mp;
-	struct lab_tenants *tenants; /**< of its zone, once they were asked for */
+	struct lab_tenants *tenants; /**< of its zone, once they were asked for; the pool's */
 };
 
 struct pools {

@@ -29,19 +29,16 @@ zone_pool(struct app *app, const char *name)
 struct lab_tenants *
 zone_tenants(struct app *app, struct pool *pool)
 {
-	struct lab_zone *zone = lab_mempool_zone(pool->mp);
-	int rc;
+	struct lab_tenants *t = lab_mempool_tenants(pool->mp);
 
-	if (pool->tenants)
-		return pool->tenants;
-	rc = lab_tenants_create(&pool->tenants, zone, 0);
-	if (rc) {
-		cmd_fail(app, rc, "pool %s: tenants: %s", pool->cfg.name, strerror(-rc));
+	if (t == NULL) {
+		cmd_fail(app, -errno, "pool %s: tenants: %s", pool->cfg.name, strerror(errno));
 		return NULL;
 	}
+	pool->tenants = t;
 	if (app->vtime.kswapd)
-		lab_zone_set_reclaim(zone, lab_tenants_reclaim, pool->tenants);
-	return pool->tenants;
+		lab_zone_set_reclaim(lab_mempool_zone(pool->mp), lab_tenants_reclaim, t);
+	return t;
 }
 
 void
@@ -79,10 +76,6 @@ void
 zones_release(struct app *app)
 {
 	zones_set_reclaim(app, false);
-	LAB_POOL_FOREACH (app, pool) {
-		lab_tenants_destroy(pool->tenants);
-		pool->tenants = NULL;
-	}
 }
 
 unsigned long
