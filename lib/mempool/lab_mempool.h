@@ -127,7 +127,7 @@ int lab_mempool_stats_reset(const struct rte_mempool *mp);
  * - lowmem_reserve: pages kept from this pool's requests. Default 0
  * - pcp: on or off, per-lcore lists in the zone. Default off
  * - order (c): least order of an object's block, 0 to 10. Default 0
- * - gfp: as lab_gfp_parse(), without ZERO and NOFAIL. Default ATOMIC|NOWARN. With DIRECT_RECLAIM a
+ * - gfp: as lab_gfp_parse(), without ZERO, NOFAIL and DMA. Default ATOMIC|NOWARN. With DIRECT_RECLAIM a
  *   get may wait for the zone's reclaimer; without NOWARN refusals are logged, at most one per 10 s
  * - linux (c): 6.1 or 6.12. Default 6.12
  * - inject_ppm: 0 to 1000000, chance of a refusal of a block, in millionths. Default 0

@@ -128,13 +128,18 @@ read_times(const char *v, struct lab_mempool_settings *s)
 	return true;
 }
 
-/* ZERO would wipe the objects that are initialised once; NOFAIL may wait for ever. */
+/*
+ * ZERO would wipe the objects that are initialised once; NOFAIL may wait for ever; a Normal zone serves
+ * no DMA, and a page has one migratetype.
+ */
 static bool
 read_gfp(const char *v, struct lab_mempool_settings *s)
 {
+	const lab_gfp_t never = __LAB_GFP_ZERO | __LAB_GFP_NOFAIL | __LAB_GFP_DMA | __LAB_GFP_DMA32;
+	const lab_gfp_t types = __LAB_GFP_MOVABLE | __LAB_GFP_RECLAIMABLE;
 	lab_gfp_t gfp;
 
-	if (lab_gfp_parse(v, &gfp) != 0 || (gfp & (__LAB_GFP_ZERO | __LAB_GFP_NOFAIL)) != 0)
+	if (lab_gfp_parse(v, &gfp) != 0 || (gfp & never) != 0 || (gfp & types) == types)
 		return false;
 	s->gfp = gfp;
 	return true;
@@ -156,7 +161,8 @@ static const struct key keys[] = {
 	{"lowmem_reserve", LAB_KEYS_GATE, read_lowmem, "a number of pages"},
 	{"pcp", LAB_KEYS_GATE, read_pcp, "on or off"},
 	{"order", LAB_KEYS_CREATION, read_order, "0 to 10"},
-	{"gfp", LAB_KEYS_GATE, read_gfp, "flags such as ATOMIC|NOWARN, without ZERO and NOFAIL"},
+	{"gfp", LAB_KEYS_GATE, read_gfp,
+		"flags such as ATOMIC|NOWARN, without ZERO, NOFAIL and DMA, of one migratetype"},
 	{"linux", LAB_KEYS_CREATION, read_linux, "6.1 or 6.12"},
 	{"inject_ppm", LAB_KEYS_INJECT, read_ppm, "0 to 1000000"},
 	{"inject_interval", LAB_KEYS_INJECT, read_interval, "1 to 4294967295"},

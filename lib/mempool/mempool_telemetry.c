@@ -4,8 +4,8 @@
  * The commands of the telemetry socket: an application that knows nothing of the driver is read, set
  * and injected into from outside.
  */
-#include <pthread.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
 

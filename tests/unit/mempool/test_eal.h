@@ -31,10 +31,10 @@
 
 /* Start EAL or end the program as skipped: a machine that cannot is no failure of the driver. */
 static inline void
-test_eal_start_with(const char *name, const char *mode, const char *more)
+test_eal_start_with(const char *name, const char *more)
 {
 	const char *args[] = {name, "--no-huge", "--no-shconf", "-m", "128", "--no-pci", "-l", "0",
-		"--log-level=mempool.labyrinth:alert", "--iova-mode", mode, more};
+		"--log-level=mempool.labyrinth:alert", more};
 	static char *kept[LAB_ARRAY_SIZE(args)]; /* EAL points into them and reorders argv */
 	char *argv[LAB_ARRAY_SIZE(args) + 1] = {NULL};
 
@@ -49,9 +49,9 @@ test_eal_start_with(const char *name, const char *mode, const char *more)
 }
 
 static inline void
-test_eal_start(const char *name, const char *mode)
+test_eal_start(const char *name)
 {
-	test_eal_start_with(name, mode, "--no-telemetry");
+	test_eal_start_with(name, "--no-telemetry");
 }
 
 /* A pool of the ops with its own settings (NULL: none), not populated yet. */

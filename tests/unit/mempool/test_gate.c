@@ -371,6 +371,6 @@ main(void)
 		cmocka_unit_test(the_cause_is_the_threads_own),
 	};
 
-	test_eal_start("test_gate", "va");
+	test_eal_start("test_gate");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

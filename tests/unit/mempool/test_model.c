@@ -198,6 +198,6 @@ main(void)
 		cmocka_unit_test(threads),
 	};
 
-	test_eal_start("test_model", "va");
+	test_eal_start("test_model");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -408,7 +408,7 @@ failed_populate_can_be_repeated(void **state)
 }
 
 int
-main(int argc, char **argv)
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_around_block_boundaries),
@@ -428,6 +428,6 @@ main(int argc, char **argv)
 		cmocka_unit_test(failed_populate_can_be_repeated),
 	};
 
-	test_eal_start("test_pool", argc > 1 ? argv[1] : "va");
+	test_eal_start("test_pool");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

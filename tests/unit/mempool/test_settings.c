@@ -99,6 +99,8 @@ bad_values_are_named(void **state)
 	EXPECT_ERROR("pcp=maybe", "on or off");
 	EXPECT_ERROR("linux=5.10", "6.1 or 6.12");
 	EXPECT_ERROR("gfp=ATOMIC|ZERO", "ATOMIC|ZERO", "without ZERO");
+	EXPECT_ERROR("gfp=ATOMIC|DMA", "DMA");
+	EXPECT_ERROR("gfp=ATOMIC|MOVABLE|RECLAIMABLE", "one migratetype");
 	EXPECT_ERROR("gfp=NONSENSE", "NONSENSE");
 	EXPECT_ERROR("inject_ppm=1000001", "0 to 1000000");
 	EXPECT_ERROR("inject_interval=0", "1 to");

@@ -302,7 +302,7 @@ main(void)
 	char prefix[64];
 
 	snprintf(prefix, sizeof(prefix), "--file-prefix=labtel%d", (int)getpid());
-	test_eal_start_with("test_telemetry", "va", prefix);
+	test_eal_start_with("test_telemetry", prefix);
 	if (!client_connect()) {
 		printf("SKIP: no telemetry socket: %s\n", strerror(errno));
 		return TEST_SKIP;
