@@ -34,7 +34,8 @@ static const char style[] =
 	".pair{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:26px;"
 	"align-items:start}@media(max-width:800px){.pair{grid-template-columns:1fr}}"
 	".key span{margin-right:18px}.key i{display:inline-block;width:12px;height:12px;"
-	"margin-right:6px;border-radius:2px}.note{color:#5b6575;font-size:14px}"
+	"margin-right:6px;border-radius:2px}.note{color:#5b6575;font-size:14px;"
+	"overflow-wrap:anywhere}"
 	"pre{background:#f4f5f7;border:1px solid #dfe3e9;border-radius:6px;padding:12px 14px;"
 	"overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}"
 	".verdict{font-weight:600}";
