@@ -277,6 +277,7 @@ inject(struct app *app, const struct cmd_args *a)
 			return cmd_fail(app, -E2BIG, "too many words");
 		used += snprintf(text + used, sizeof(text) - used, ",inject_%s", item);
 	}
+	app->vtime.injecting = p > 0;
 	return apply(app, NULL, text);
 }
 
@@ -284,6 +285,7 @@ static int
 inject_off(struct app *app, const struct cmd_args *a)
 {
 	RTE_SET_USED(a);
+	app->vtime.injecting = false;
 	return apply(app, NULL, "inject_ppm=0");
 }
 

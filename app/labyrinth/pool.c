@@ -170,6 +170,17 @@ pool_get(struct app *app, const char *name)
 }
 
 void
+pool_flush(struct pool *pool)
+{
+	for (unsigned int id = 0; id < RTE_MAX_LCORE; id++) {
+		struct rte_mempool_cache *cache = rte_mempool_default_cache(pool->mp, id);
+
+		if (cache)
+			rte_mempool_cache_flush(cache, pool->mp);
+	}
+}
+
+void
 pools_free(struct app *app)
 {
 	while (app->pools.nr > 0)

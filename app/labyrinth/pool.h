@@ -48,6 +48,9 @@ int pool_create(struct app *app, const struct pool_config *cfg);
 /** The pool of that name; NULL: the first, made now if there is none. NULL with the message set. */
 struct rte_mempool *pool_get(struct app *app, const char *name);
 
+/** Give back what lcores keep in their caches of a pool. Nobody uses it meanwhile. */
+void pool_flush(struct pool *pool);
+
 void pools_free(struct app *app);
 
 #endif /* APP_POOL_H */

@@ -72,7 +72,9 @@ next_moment(struct app *app, uint64_t now, uint64_t end, unsigned int n)
 {
 	uint64_t at = now + app->vtime.poll_ns + n * app->vtime.packet_ns, next;
 
-	if (n > 0)
+	/* A gate says the same until something happens, so polls in between can be left out; but not
+	 * where it is the lot that decides, and a ring waits for it. */
+	if (n > 0 || (app->vtime.injecting && wires_starved(app)))
 		return RTE_MIN(at, end);
 	next = RTE_MIN(wires_next_event(app), engines_next(app));
 	next = RTE_MIN(next, app->vtime.background_due_ns);

@@ -21,6 +21,7 @@ struct app;
 struct vtime {
 	uint64_t poll_ns;   /**< virtual cost of a round over all streams */
 	uint64_t packet_ns; /**< virtual cost of a packet on top */
+	bool injecting;     /**< a refused refill may pass when it is only tried again */
 	bool kswapd;        /**< zones' kswapd runs, and reclaims from the tenants */
 	uint64_t background_due_ns;
 };

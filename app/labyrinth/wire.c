@@ -257,6 +257,20 @@ wires_step(struct app *app, uint64_t now_ns)
 	}
 }
 
+bool
+wires_starved(const struct app *app)
+{
+	struct lab_wire_stats s;
+	struct wire_port *wp;
+
+	WIRE_FOREACH (app, wp) {
+		lab_wire_stats_get(wp->wire, &s);
+		if (s.bare_refused > 0)
+			return true;
+	}
+	return false;
+}
+
 uint64_t
 wires_next_event(const struct app *app)
 {

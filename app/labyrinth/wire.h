@@ -41,6 +41,8 @@ int wires_restart(struct app *app);
 
 bool wires_any(const struct app *app);
 void wires_step(struct app *app, uint64_t now_ns);
+/** Does a ring stand bare because a refill was refused? */
+bool wires_starved(const struct app *app);
 uint64_t wires_next_event(const struct app *app);
 
 struct lab_wire *wire_of(const struct wire_port *wp);
