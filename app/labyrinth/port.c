@@ -288,6 +288,9 @@ stop_one(struct app *app, uint16_t id)
 		return 0;
 	if (p->wire)
 		wire_port_stopped(app, p->wire);
+	else if (p->promisc)
+		/* of a port over a kernel interface, the flag would stay when we are gone */
+		rte_eth_promiscuous_disable(id);
 	rc = rte_eth_dev_stop(id);
 	if (rc && rc != -ENOTSUP)
 		return cmd_fail(app, rc, "port %u does not stop: %s", id, rte_strerror(-rc));
