@@ -328,6 +328,9 @@ test_boost(void **state)
 	lab_zone_kswapd(z);
 	assert_int_equal(zone_info(z).boost, 0);
 	assert_false(lab_zone_kswapd_wanted(z));
+	/* and nobody is woken again for a boost that is gone */
+	alloc_pfn(z, GFP_M, 0);
+	assert_false(lab_zone_kswapd_wanted(z));
 	lab_zone_destroy(z);
 }
 

@@ -267,6 +267,69 @@ test_freed_to_pcp(void **state)
 	lab_zone_destroy(z);
 }
 
+/** Five pageblocks: two highatomic ones, 20 pairs of movable pages, the rest in use. */
+static struct lab_zone *
+make_two_reserved(unsigned long min)
+{
+	static struct state s;
+	struct lab_zone *z = make_plain_zone(5 * PAGEBLOCK, min);
+
+	memset(&s, 0, sizeof(s));
+	for (int i = 0; i < 2; i++) {
+		state_pageblock(&s, HIGHATOMIC);
+		state_free(&s, 8, HIGHATOMIC);
+		state_block(&s, 8, M, LAB_BLOCK_ALLOCATED);
+	}
+	state_pageblock(&s, M);
+	for (int i = 0; i < 20; i++) {
+		state_free(&s, 1, M);
+		state_used(&s, 2, M);
+	}
+	state_fill(&s, M);
+	state_used_pageblock(&s, M, M);
+	state_used_pageblock(&s, M, M);
+	state_apply(z, &s);
+	return z;
+}
+
+/** The per-CPU lists come first, and are never filled from the reserve. */
+static void
+test_refill_leaves_reserve(void **state)
+{
+	struct lab_zone *z = make_two_reserved(40);
+
+	assert_int_equal(lab_zone_set_pcp(z, true), 0);
+	assert_true(alloc_pfn(z, LAB_GFP_ATOMIC, 1) >= 2 * PAGEBLOCK);
+	assert_int_equal(zone_info(z).nr_free_highatomic, PAGEBLOCK);
+	assert_int_equal(zone_stats(z).slowpath, 1);
+	lab_zone_destroy(z);
+}
+
+static unsigned long
+free_one(void *arg, unsigned long nr_pages, unsigned int order)
+{
+	struct lab_zone *z = arg;
+
+	/* the last page of the zone's fourth block is in use, in a block of its own */
+	return lab_free_pages(z, lab_pfn_to_page(z, 2 * PAGEBLOCK + 500), 0) == 0;
+}
+
+/** Reclaim that freed something, yet not enough, takes one pageblock back, never the last. */
+static void
+test_after_failed_reclaim(void **state)
+{
+	struct lab_zone *z = make_two_reserved(200);
+
+	assert_int_equal(lab_zone_set_reclaim(z, free_one, z), 0);
+	assert_int_equal(alloc_pfn(z, LAB_GFP_KERNEL | __LAB_GFP_NORETRY, 3), 0);
+	assert_int_equal(zone_info(z).nr_highatomic, PAGEBLOCK);
+	assert_int_equal(lab_pageblock_migratetype(z, 0), LAB_MIGRATE_UNMOVABLE);
+	take_down_to(z, 256); /* all of the rest */
+	assert_null(lab_alloc_pages(z, LAB_GFP_KERNEL | __LAB_GFP_NORETRY, 3));
+	assert_int_equal(zone_info(z).nr_highatomic, PAGEBLOCK);
+	lab_zone_destroy(z);
+}
+
 int
 main(void)
 {
@@ -280,6 +343,8 @@ main(void)
 		cmocka_unit_test(test_unreserve_merges),
 		cmocka_unit_test(test_forced_by_reclaimer),
 		cmocka_unit_test(test_freed_to_pcp),
+		cmocka_unit_test(test_refill_leaves_reserve),
+		cmocka_unit_test(test_after_failed_reclaim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

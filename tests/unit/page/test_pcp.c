@@ -171,6 +171,11 @@ test_drain_6_1(void **state)
 		assert_int_equal(pcp(z, 0).count, left[i]);
 	}
 	assert_int_equal(zone_stats(z).pcp_drain_pages, 15 + 30 + 60 + 120);
+	pages[n++] = lab_alloc_pages(z, LAB_GFP_ATOMIC, 0); /* halves the exponent, 4 */
+	while (pcp(z, 0).count < 639)
+		assert_int_equal(lab_free_pages(z, pages[--n], 0), 0);
+	assert_int_equal(lab_free_pages(z, pages[--n], 0), 0);
+	assert_int_equal(pcp(z, 0).count, 640 - 60);
 	assert_valid(z);
 	lab_zone_destroy(z);
 }
@@ -193,6 +198,46 @@ test_high_6_12(void **state)
 	assert_in_range(most, 641, PAGES / 8);
 	assert_true(zone_stats(z).pcp_drain_pages > 0);
 	assert_valid(z);
+	lab_zone_destroy(z);
+}
+
+/** 6.12 drains as many pages as were freed in a row: with requests between, just the batch. */
+static void
+test_drain_6_12(void **state)
+{
+	struct lab_zone *z = make_pcp_zone(LAB_LINUX_6_12, 1);
+	static void *pages[20000];
+	unsigned int n = 20000;
+
+	alloc_many(z, pages, n, 0);
+	lab_zone_stats_reset(z);
+	while (zone_stats(z).pcp_drain_pages == 0) {
+		assert_int_equal(lab_free_pages(z, pages[--n], 0), 0);
+		assert_int_equal(lab_free_pages(z, pages[--n], 0), 0);
+		pages[n++] = lab_alloc_pages(z, LAB_GFP_ATOMIC, 0);
+	}
+	assert_int_equal(zone_stats(z).pcp_drain_pages, BATCH);
+	while (zone_stats(z).pcp_drain_pages <= BATCH)
+		assert_int_equal(lab_free_pages(z, pages[--n], 0), 0);
+	assert_in_range(zone_stats(z).pcp_drain_pages, 2 * BATCH + 1, BATCH + 480);
+	lab_zone_destroy(z);
+}
+
+/** Blocks of orders 1 to 3 that are freed between pages are kept. */
+static void
+test_mixed_frees(void **state)
+{
+	struct lab_zone *z = make_pcp_zone(LAB_LINUX_6_12, 1);
+	static void *pages[60], *blocks[60];
+
+	alloc_many(z, pages, 60, 0);
+	alloc_many(z, blocks, 60, 3);
+	for (unsigned int i = 0; i < 60; i++) {
+		assert_int_equal(lab_free_pages(z, blocks[i], 3), 0);
+		assert_int_equal(lab_free_pages(z, pages[i], 0), 0);
+	}
+	assert_int_equal(zone_stats(z).pcp_drain_pages, 0);
+	assert_in_range(pcp(z, 0).count, 60 * 9, 640);
 	lab_zone_destroy(z);
 }
 
@@ -320,6 +365,8 @@ main(void)
 		cmocka_unit_test(test_full_list_saves_nobody),
 		cmocka_unit_test(test_drain_6_1),
 		cmocka_unit_test(test_high_6_12),
+		cmocka_unit_test(test_drain_6_12),
+		cmocka_unit_test(test_mixed_frees),
 		cmocka_unit_test(test_free_high),
 		cmocka_unit_test(test_short_while_reclaiming),
 		cmocka_unit_test(test_cpus),

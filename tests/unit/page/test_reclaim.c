@@ -36,6 +36,7 @@ shrink(void *arg, unsigned long nr_pages, unsigned int order)
 	c->calls++;
 	c->wanted = nr_pages;
 	c->order = order;
+	assert_int_equal(lab_zone_kswapd(c->z), 0); /* does not call back */
 	if (c->allocates)
 		c->own = lab_alloc_pages(c->z, LAB_GFP_KERNEL, 0);
 	for (; n < nr_pages && n < c->most && c->nr > 0; n++)
