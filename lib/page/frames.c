@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+#include "frames_tree.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---------------------------------------------------------- one child */
+
+/** Take a block of order <= ROW_ORDER from the row that it spoils least. @return first frame. */
+static uint32_t
+take_in_row(struct frames *f, uint32_t child, unsigned int order)
+{
+	word_t *r = row_of(f, child);
+
+	for (;;) {
+		unsigned int best = CHILD_ROWS, least = 16, at;
+		uint64_t rows[CHILD_ROWS];
+
+		frames_rows_load(f, child, rows);
+		for (unsigned int i = 0; i < CHILD_ROWS; i++) {
+			unsigned int fit = row_fit(rows[i]);
+
+			if (fit > order && fit < least) {
+				least = fit;
+				best = i;
+			}
+		}
+		if (best == CHILD_ROWS)
+			return FRAMES_NONE;
+		at = best_start(rows[best], order);
+		if (swap(&r[best], &rows[best], rows[best] & ~block_mask(at, order)))
+			return child * FRAMES_CHILD + best * ROW_FRAMES + at;
+		/* lost to somebody who took or freed here: look again */
+	}
+}
+
+/** Take whole rows [first, first + n): all or, after giving back what was got, none. */
+static bool
+take_rows(struct frames *f, uint32_t child, unsigned int first, unsigned int n)
+{
+	word_t *r = row_of(f, child);
+	unsigned int got = 0;
+
+	for (; got < n; got++) {
+		uint64_t full = ROW_FULL;
+
+		if (!swap(&r[first + got], &full, 0))
+			break;
+	}
+	if (got == n)
+		return true;
+	if (got > 0) {
+		for (unsigned int i = 0; i < got; i++)
+			atomic_store(&r[first + i], ROW_FULL);
+		frames_raise(f, child);
+	}
+	return false;
+}
+
+static uint32_t
+take_in_child(struct frames *f, uint32_t child, unsigned int order)
+{
+	unsigned int n;
+
+	if (order <= ROW_ORDER)
+		return take_in_row(f, child, order);
+	n = 1U << (order - ROW_ORDER);
+	for (unsigned int first = 0; first < CHILD_ROWS; first += n)
+		if (take_rows(f, child, first, n))
+			return child * FRAMES_CHILD + first * ROW_FRAMES;
+	return FRAMES_NONE;
+}
+
+static uint32_t
+take_pair(struct frames *f, uint32_t child)
+{
+	if (child + 1 >= f->nr_children || !take_rows(f, child, 0, CHILD_ROWS))
+		return FRAMES_NONE;
+	if (take_rows(f, child + 1, 0, CHILD_ROWS)) {
+		frames_lower(f, child + 1, 0);
+		return child * FRAMES_CHILD;
+	}
+	for (unsigned int i = 0; i < CHILD_ROWS; i++)
+		atomic_store(&row_of(f, child)[i], ROW_FULL);
+	frames_raise(f, child);
+	return FRAMES_NONE;
+}
+
+/* ------------------------------------------------------------- classes */
+
+/** Mark or unmark a child in a class's map. The map is a hint: what it misses, the tree finds. */
+static void
+map_set(struct frames *f, unsigned int class, uint32_t child, bool on)
+{
+	word_t *w = &map_of(f, class)[child / 64];
+	uint64_t bit = 1ULL << (child % 64);
+
+	if (!!(atomic_load_explicit(w, memory_order_relaxed) & bit) == on)
+		return;
+	STEP();
+	if (on)
+		atomic_fetch_or_explicit(w, bit, memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(w, ~bit, memory_order_relaxed);
+}
+
+static inline bool
+promises(const struct frames *f, uint32_t child, unsigned int want)
+{
+	return value_at(load(&level_of(f, 0)[child >> FANOUT_LOG]), child & (FANOUT - 1)) >= want;
+}
+
+/** A child of the class, partly used, that promises `want`; looks at a few words of the map only. */
+static uint32_t
+class_search(struct frames *f, unsigned int class, unsigned int want, uint32_t from)
+{
+	uint32_t word = from / 64;
+
+	for (unsigned int i = 0; i < CLASS_WORDS && i < f->class_words; i++) {
+		uint64_t map = load(&map_of(f, class)[word]);
+
+		while (map != 0) {
+			uint32_t child = word * 64 + (uint32_t)__builtin_ctzll(map);
+
+			map &= map - 1;
+			if (promises(f, child, want))
+				return child;
+			if (!promises(f, child, 1))
+				map_set(f, class, child, false);
+		}
+		word = word + 1 == f->class_words ? 0 : word + 1;
+	}
+	return FRAMES_NONE;
+}
+
+/** The child becomes the class's if most of it is free, as Linux claims a pageblock. */
+static void
+claim(struct frames *f, uint32_t child, unsigned int class)
+{
+	_Atomic uint8_t *c = class_of(f, child);
+	unsigned int was = atomic_load_explicit(c, memory_order_relaxed);
+
+	if (was != class && frames_child_free(f, child) >= FRAMES_CHILD / 2) {
+		atomic_store_explicit(c, (uint8_t) class, memory_order_relaxed);
+		map_set(f, was, child, false);
+	}
+}
+
+/**
+ * Where to take a block: the cursor's child, a used child of the class, an untouched child, any child.
+ * @param try attempts so far: from the second on, only what the tree says counts.
+ */
+static uint32_t
+pick_child(struct frames *f, unsigned int want, unsigned int class, const struct frames_cursor *cur,
+	unsigned int try)
+{
+	uint32_t child = cur->child[class] - 1;
+
+	if (want == PAIR)
+		return frames_search(f, PAIR);
+	if (try == 0) {
+		if (child < f->nr_children && promises(f, child, want) &&
+			frames_child_class(f, child) == class)
+			return child;
+		if (child >= f->nr_children)
+			child = 0;
+		child = class_search(f, class, want, child);
+		if (child != FRAMES_NONE)
+			return child;
+		child = frames_search(f, WHOLE);
+		if (child != FRAMES_NONE)
+			return child;
+	}
+	return frames_search(f, want);
+}
+
+static void
+took(struct frames *f, uint32_t child, unsigned int class, struct frames_cursor *cur)
+{
+	claim(f, child, class);
+	map_set(f, class, child, frames_child_class(f, child) == class);
+	frames_lower(f, child, 0);
+	cur->child[class] = child + 1;
+}
+
+/* ------------------------------------------------------------------ public */
+
+uint32_t
+frames_alloc(struct frames *f, unsigned int order, unsigned int class, struct frames_cursor *cur)
+{
+	unsigned int want = order + 1;
+
+	for (unsigned int try = 0;; try++) {
+		uint32_t child = pick_child(f, want, class, cur, try), pfn;
+
+		if (child == FRAMES_NONE)
+			return FRAMES_NONE;
+		claim(f, child, class);
+		pfn = want == PAIR ? take_pair(f, child) : take_in_child(f, child, order);
+		if (pfn != FRAMES_NONE) {
+			took(f, child, class, cur);
+			return pfn;
+		}
+		frames_lower(f, child, 0);
+		if (want == PAIR)
+			frames_lower(f, child + 1, 0);
+	}
+}
+
+/** Take up to n single frames of a child, broken rows first. */
+static unsigned int
+take_singles(struct frames *f, uint32_t child, unsigned int n, uint32_t *pfn)
+{
+	word_t *r = row_of(f, child);
+	unsigned int got = 0;
+
+	for (unsigned int pass = 0; pass < 2 && got < n; pass++) {
+		for (unsigned int i = 0; i < CHILD_ROWS && got < n; i++) {
+			uint64_t old = load(&r[i]), left, take;
+
+			if (pass == 0 && old == ROW_FULL)
+				continue;
+			do {
+				left = old;
+				for (unsigned int k = got; k < n && left != 0; k++)
+					left &= left - 1;
+				take = old & ~left;
+			} while (take != 0 && !swap(&r[i], &old, left));
+			for (; take != 0; take &= take - 1)
+				pfn[got++] = child * FRAMES_CHILD + i * ROW_FRAMES +
+					     (uint32_t)__builtin_ctzll(take);
+		}
+	}
+	return got;
+}
+
+unsigned int
+frames_alloc_batch(struct frames *f, unsigned int class, unsigned int n, uint32_t *pfn,
+	struct frames_cursor *cur)
+{
+	for (unsigned int try = 0; n > 0; try++) {
+		uint32_t child = pick_child(f, 1, class, cur, try);
+		unsigned int got;
+
+		if (child == FRAMES_NONE)
+			return 0;
+		claim(f, child, class);
+		got = take_singles(f, child, n, pfn);
+		if (got > 0) {
+			took(f, child, class, cur);
+			return got;
+		}
+		frames_lower(f, child, 0);
+	}
+	return 0;
+}
+
+static void
+freed(struct frames *f, uint32_t child)
+{
+	frames_raise(f, child);
+	map_set(f, frames_child_class(f, child), child, true);
+}
+
+static bool
+any_free(struct frames *f, uint32_t pfn, unsigned int order)
+{
+	word_t *r = &row_of(f, 0)[pfn / ROW_FRAMES];
+
+	for (unsigned int i = 0; i < 1U << (order - ROW_ORDER); i++)
+		if (load(&r[i]) != 0)
+			return true;
+	return false;
+}
+
+int
+frames_free(struct frames *f, uint32_t pfn, unsigned int order)
+{
+	uint32_t child = pfn >> FRAMES_CHILD_ORDER;
+	word_t *r = &row_of(f, 0)[pfn / ROW_FRAMES];
+
+	if (order > FRAMES_MAX_ORDER || pfn >= f->nr_frames || f->nr_frames - pfn < 1U << order ||
+		pfn & ((1U << order) - 1))
+		return -EINVAL;
+	if (order <= ROW_ORDER) {
+		uint64_t old = load(r), mask = block_mask(pfn, order);
+
+		do {
+			if (old & mask)
+				return -EALREADY;
+		} while (!swap(r, &old, old | mask));
+		freed(f, child);
+		return 0;
+	}
+	if (any_free(f, pfn, order))
+		return -EALREADY;
+	for (unsigned int i = 0; i < 1U << (order - ROW_ORDER); i++)
+		atomic_store(&r[i], ROW_FULL);
+	freed(f, child);
+	if (order > FRAMES_CHILD_ORDER)
+		freed(f, child + 1);
+	return 0;
+}
+
+unsigned int
+frames_free_batch(struct frames *f, const uint32_t *pfn, unsigned int n)
+{
+	unsigned int bad = 0, i = 0;
+
+	while (i < n) {
+		uint32_t child = pfn[i] >> FRAMES_CHILD_ORDER;
+
+		while (i < n && pfn[i] >> FRAMES_CHILD_ORDER == child) {
+			uint32_t row = pfn[i] / ROW_FRAMES;
+			uint64_t mask = 0, was;
+			unsigned int asked = 0;
+
+			for (; i < n && pfn[i] / ROW_FRAMES == row; i++, asked++)
+				mask |= 1ULL << (pfn[i] % ROW_FRAMES);
+			STEP();
+			was = atomic_fetch_or(&row_of(f, 0)[row], mask);
+			bad += asked - (unsigned int)__builtin_popcountll(mask & ~was);
+		}
+		freed(f, child);
+	}
+	return bad;
+}
+
+int
+frames_online(struct frames *f, uint32_t pfn, uint32_t nr)
+{
+	if (pfn > f->nr_frames || nr > f->nr_frames - pfn)
+		return -EINVAL;
+	while (nr > 0) {
+		uint32_t in_row = ROW_FRAMES - pfn % ROW_FRAMES, n = nr < in_row ? nr : in_row;
+		uint64_t mask =
+			n == ROW_FRAMES ? ROW_FULL : ((1ULL << n) - 1) << (pfn % ROW_FRAMES);
+
+		atomic_fetch_or(&row_of(f, 0)[pfn / ROW_FRAMES], mask);
+		pfn += n;
+		nr -= n;
+		if (pfn % FRAMES_CHILD == 0 || nr == 0)
+			frames_raise(f, (pfn - 1) >> FRAMES_CHILD_ORDER);
+	}
+	return 0;
+}
+
+unsigned int
+frames_child_class(const struct frames *f, uint32_t child)
+{
+	return atomic_load_explicit(class_of(f, child), memory_order_relaxed);
+}
+
+bool
+frames_free_now(const struct frames *f, uint32_t pfn)
+{
+	return load(&row_of(f, 0)[pfn / ROW_FRAMES]) >> (pfn % ROW_FRAMES) & 1;
+}
+
+unsigned int
+frames_class(const struct frames *f, uint32_t pfn)
+{
+	return frames_child_class(f, pfn >> FRAMES_CHILD_ORDER);
+}
+
+unsigned int
+frames_largest(const struct frames *f)
+{
+	return frames_word_value(load(level_of(f, f->nr_levels - 1)), f->nr_levels - 1);
+}
+
+static bool
+all_free(const struct frames *f, uint32_t pfn, unsigned int order)
+{
+	for (uint32_t i = pfn; i < pfn + (1U << order); i++)
+		if (!frames_free_now(f, i))
+			return false;
+	return true;
+}
+
+int
+frames_take_at(struct frames *f, uint32_t pfn, unsigned int order)
+{
+	uint32_t end = pfn + (1U << order);
+
+	if (order > FRAMES_MAX_ORDER || pfn >= f->nr_frames || f->nr_frames - pfn < 1U << order)
+		return -EINVAL;
+	if (!all_free(f, pfn, order))
+		return -EBUSY;
+	for (uint32_t i = pfn; i < end; i++)
+		atomic_fetch_and(&row_of(f, 0)[i / ROW_FRAMES], ~(1ULL << (i % ROW_FRAMES)));
+	for (uint32_t c = pfn >> FRAMES_CHILD_ORDER; c <= (end - 1) >> FRAMES_CHILD_ORDER; c++)
+		frames_lower(f, c, 0);
+	return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+#ifndef FRAMES_H
+#define FRAMES_H
+
+/**
+ * Which frames of a zone are free: a lock-free store of blocks, and nothing else (no gate, no
+ * caches, no migratetype's rules). Internal to lib/page.
+ *
+ * Truth is one bit a frame (1: taken), 64 to a row, 8 rows (a cache line, 2 MiB) to a child.
+ * Above it stands a tree of words that tells, for each child, the largest free block in it, so
+ * that a search looks at one word a level and never at the zone's size. Every word carries a
+ * version next to its values:
+ *
+ *   - who frees clears bits, then *raises* each level on the way up, and counts the version;
+ *   - who finds less than a value promises *lowers* it, by a compare-and-swap against the version
+ *     that was read before the frames were looked at.
+ *
+ * So a lowering that overlooked a free cannot succeed. A block counts as free once its raising has
+ * reached the root; from then on no search misses it, and a search that fails has seen, in the one
+ * root word, an instant without such a block. That is the promise "never refuses falsely". Blocks of
+ * order 7 and 8 are taken row by row: a failed attempt hides rows of its child for its duration.
+ *
+ * Any number of threads and processes; a thread that stops anywhere stops nobody else. The store
+ * holds no pointer and works at any address.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FRAMES_CHILD_ORDER 9
+#define FRAMES_CHILD       (1U << FRAMES_CHILD_ORDER)
+#define FRAMES_MAX_ORDER   10
+/** Kinds of lifetime that are kept apart, each in children of its own as long as there are some. */
+#define FRAMES_CLASSES 4
+/** Columns of frames_count(), of which the first FRAMES_CLASSES are used. */
+#define FRAMES_TYPES       6
+#define FRAMES_NONE        UINT32_MAX
+
+struct frames; /**< at the start of the memory given to frames_init() */
+
+/** Where a CPU last took frames, by class: a hint, any content is right. Zero-initialise. */
+struct frames_cursor {
+	uint32_t child[FRAMES_CLASSES]; /**< child + 1, 0: none */
+};
+
+/** Bytes for a store of nr frames; 64-byte aligned memory. */
+size_t frames_size(uint32_t nr_frames);
+
+/** @param zeroed the memory is known to be zero (fresh from mmap), so it need not be touched.
+ *  All frames start as taken; frames_online() frees them. */
+void frames_init(struct frames *f, uint32_t nr_frames, bool zeroed);
+
+/** Free [pfn, pfn + nr), which must be taken. Not bounded: for set-up. @return 0, -EINVAL. */
+int frames_online(struct frames *f, uint32_t pfn, uint32_t nr);
+
+/** Take a block of 1 << order frames. @return its first frame, FRAMES_NONE if there is none. */
+uint32_t frames_alloc(
+	struct frames *f, unsigned int order, unsigned int class, struct frames_cursor *cur);
+
+/** Take up to n single frames, as many as one child has. @return how many; 0: none is free. */
+unsigned int frames_alloc_batch(struct frames *f, unsigned int class, unsigned int n, uint32_t *pfn,
+	struct frames_cursor *cur);
+
+/** Give a block back. @return 0, -EINVAL (outside, misaligned), -EALREADY (a frame of it is free;
+ *  nothing was changed). */
+int frames_free(struct frames *f, uint32_t pfn, unsigned int order);
+
+/** Give n single frames back; those in one row that stand together cost one step.
+ *  @return how many were refused as free already. */
+unsigned int frames_free_batch(struct frames *f, const uint32_t *pfn, unsigned int n);
+
+/** Take a certain block, of any order. Not bounded: for restoring. @return 0, -EINVAL, -EBUSY (a frame
+ *  of it is taken; nothing was changed). */
+int frames_take_at(struct frames *f, uint32_t pfn, unsigned int order);
+
+/** 1 + the order of the largest free block, 0 if nothing is free: one load. */
+unsigned int frames_largest(const struct frames *f);
+
+/** Free frames of a child, by counting its bits. */
+unsigned int frames_child_free(const struct frames *f, uint32_t child);
+
+/** Class of a child. */
+unsigned int frames_child_class(const struct frames *f, uint32_t child);
+
+/** Free blocks by order, as a buddy system would hold them, and class. Walks the zone. */
+void frames_count(const struct frames *f, unsigned long (*blocks)[FRAMES_TYPES]);
+
+/** True if the frame is free now. */
+bool frames_free_now(const struct frames *f, uint32_t pfn);
+
+/** Class of the child that a frame is in. */
+unsigned int frames_class(const struct frames *f, uint32_t pfn);
+
+/** At rest: the tree promises all that the bits hold, and nr_free frames are free. */
+bool frames_is_valid(const struct frames *f, unsigned long nr_free, char *why, size_t len);
+
+/** Steps (words looked at or swapped) of this thread since it was last set to 0; counted in test builds. */
+extern _Thread_local unsigned long frames_steps;
+
+#endif /* FRAMES_H */

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+#include "frames_tree.h"
+
+#include <string.h>
+
+_Thread_local unsigned long frames_steps;
+
+/* ------------------------------------------------------------------ layout */
+
+static size_t
+line_up(size_t n)
+{
+	return (n + LAB_CACHE_LINE - 1) & ~(size_t)(LAB_CACHE_LINE - 1);
+}
+
+static size_t
+layout(struct frames *f, uint32_t nr_frames)
+{
+	uint32_t words;
+	size_t off = line_up(sizeof(*f));
+
+	memset(f, 0, sizeof(*f));
+	f->nr_frames = nr_frames;
+	f->nr_children = (nr_frames + FRAMES_CHILD - 1) >> FRAMES_CHILD_ORDER;
+	f->rows_off = off;
+	off += (size_t)f->nr_children * CHILD_ROWS * sizeof(word_t);
+	words = f->nr_children;
+	do {
+		words = (words + FANOUT - 1) >> FANOUT_LOG;
+		f->level_off[f->nr_levels++] = off;
+		off += line_up(words * sizeof(word_t));
+	} while (words > 1);
+	f->class_words = (f->nr_children + 63) / 64;
+	f->map_off = off;
+	off += (size_t)FRAMES_CLASSES * f->class_words * sizeof(word_t);
+	f->class_off = off;
+	return line_up(off + f->nr_children);
+}
+
+size_t
+frames_size(uint32_t nr_frames)
+{
+	struct frames f;
+
+	return layout(&f, nr_frames);
+}
+
+void
+frames_init(struct frames *f, uint32_t nr_frames, bool zeroed)
+{
+	if (!zeroed)
+		memset((void *)f, 0, frames_size(nr_frames));
+	layout(f, nr_frames);
+}
+
+/* ---------------------------------------------------------------- one child */
+
+/** 1 + the order of the largest free block of a child, given its rows. */
+static unsigned int
+rows_fit(const uint64_t rows[CHILD_ROWS])
+{
+	unsigned int best = 0, whole = 0;
+
+	for (unsigned int i = 0; i < CHILD_ROWS; i++) {
+		unsigned int fit = row_fit(rows[i]);
+
+		best = fit > best ? fit : best;
+		whole |= (unsigned int)(rows[i] == ROW_FULL) << i;
+	}
+	if (whole == 0xff)
+		return WHOLE;
+	if ((whole & 0x0f) == 0x0f || (whole & 0xf0) == 0xf0)
+		return 9;
+	if (whole & (whole >> 1) & 0x55)
+		return 8;
+	return best;
+}
+
+void
+frames_rows_load(const struct frames *f, uint32_t child, uint64_t rows[CHILD_ROWS])
+{
+	const word_t *r = row_of(f, child);
+
+	for (unsigned int i = 0; i < CHILD_ROWS; i++)
+		rows[i] = load(&r[i]);
+}
+
+unsigned int
+frames_child_fit(const struct frames *f, uint32_t child)
+{
+	uint64_t rows[CHILD_ROWS];
+
+	frames_rows_load(f, child, rows);
+	return rows_fit(rows);
+}
+
+/* ---------------------------------------------------------------- the tree */
+
+unsigned int
+frames_word_value(uint64_t w, unsigned int level)
+{
+	unsigned int max = 0;
+
+	for (unsigned int s = 0; s < FANOUT; s++) {
+		unsigned int v = value_at(w, s);
+
+		max = v > max ? v : max;
+	}
+	if (level == 0 && max == WHOLE)
+		for (unsigned int s = 0; s < FANOUT; s += 2)
+			if (value_at(w, s) == WHOLE && value_at(w, s + 1) == WHOLE)
+				return PAIR;
+	return max;
+}
+
+void
+frames_raise(struct frames *f, uint32_t child)
+{
+	unsigned int value = frames_child_fit(f, child);
+	uint32_t index = child;
+
+	for (unsigned int level = 0; level < f->nr_levels; level++) {
+		word_t *w = &level_of(f, level)[index >> FANOUT_LOG];
+		unsigned int slot = index & (FANOUT - 1);
+		uint64_t old = load(w), new;
+
+		do {
+			unsigned int now = value_at(old, slot);
+
+			new = with_value(old, slot, now > value ? now : value) + VERSION;
+		} while (!swap(w, &old, new));
+		value = frames_word_value(new, level);
+		index >>= FANOUT_LOG;
+	}
+}
+
+void
+frames_lower(struct frames *f, uint32_t index, unsigned int level)
+{
+	for (; level < f->nr_levels; level++) {
+		word_t *w = &level_of(f, level)[index >> FANOUT_LOG];
+		unsigned int slot = index & (FANOUT - 1), truth;
+		uint64_t old = load(w);
+
+		do {
+			/* read after the version: a free that this misses makes the swap fail */
+			truth = level == 0 ? frames_child_fit(f, index)
+					   : frames_word_value(load(&level_of(f, level - 1)[index]),
+						     level - 1);
+			if (value_at(old, slot) <= truth)
+				return;
+		} while (!swap(w, &old, with_value(old, slot, truth)));
+		index >>= FANOUT_LOG;
+	}
+}
+
+/** The slot with the least sufficient value, FANOUT if there is none. */
+static unsigned int
+best_slot(uint64_t w, unsigned int want)
+{
+	unsigned int best = FANOUT, least = 16;
+
+	for (unsigned int s = 0; s < FANOUT; s++) {
+		unsigned int v = value_at(w, s);
+
+		if (v >= want && v < least) {
+			least = v;
+			best = s;
+		}
+	}
+	return best;
+}
+
+static unsigned int
+best_pair(uint64_t w)
+{
+	for (unsigned int s = 0; s < FANOUT; s += 2)
+		if (value_at(w, s) == WHOLE && value_at(w, s + 1) == WHOLE)
+			return s;
+	return FANOUT;
+}
+
+uint32_t
+frames_search(struct frames *f, unsigned int want)
+{
+	for (;;) {
+		uint32_t index = 0;
+		unsigned int level = f->nr_levels;
+
+		while (level-- > 0) {
+			uint64_t w = load(&level_of(f, level)[index]);
+			unsigned int slot =
+				level == 0 && want == PAIR ? best_pair(w) : best_slot(w, want);
+
+			if (slot == FANOUT) {
+				if (level == f->nr_levels - 1)
+					return FRAMES_NONE;
+				/* the level above promised more than there is: mend it, start again */
+				frames_lower(f, index, level + 1);
+				break;
+			}
+			index = (index << FANOUT_LOG) + slot;
+			if (level == 0)
+				return index;
+		}
+	}
+}

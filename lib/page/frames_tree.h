@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+#ifndef FRAMES_TREE_H
+#define FRAMES_TREE_H
+
+/**
+ * The parts of a frame store that its files share: words, rows, and the tree of promises above them.
+ */
+
+#include <stdatomic.h>
+
+#include "frames.h"
+#include "lab_base.h"
+
+#pragma GCC visibility push(hidden)
+
+/*
+ * A tree word: eight 4-bit values below, a 32-bit version above. The value of a child is 0 for
+ * nothing free, else 1 + the order of its largest free block; higher up, PAIR stands for two whole
+ * children side by side, a block of order 10.
+ */
+#define FANOUT     8U
+#define FANOUT_LOG 3
+#define MAX_LEVELS 8
+#define WHOLE      (FRAMES_CHILD_ORDER + 1U)
+#define PAIR       (FRAMES_MAX_ORDER + 1U)
+#define VERSION    (1ULL << 32)
+
+#define ROW_ORDER  6
+#define ROW_FRAMES 64U
+#define CHILD_ROWS (FRAMES_CHILD / ROW_FRAMES)
+#define ROW_FULL   UINT64_MAX
+
+/** Words of a class's map that a search looks at before it turns to the tree. */
+#define CLASS_WORDS 4U
+
+typedef _Atomic uint64_t word_t;
+
+struct frames {
+	uint32_t nr_frames;
+	uint32_t nr_children;
+	uint32_t nr_levels;
+	uint32_t class_words;
+	size_t rows_off;
+	size_t level_off[MAX_LEVELS];
+	size_t map_off;
+	size_t class_off;
+};
+
+#if LAB_ASSERT_TIER >= 1
+#define STEP() (frames_steps++)
+#else
+#define STEP() ((void)0)
+#endif
+
+static inline word_t *
+row_of(const struct frames *f, uint32_t child)
+{
+	return (word_t *)((uintptr_t)f + f->rows_off) + (size_t)child * CHILD_ROWS;
+}
+
+static inline word_t *
+level_of(const struct frames *f, unsigned int level)
+{
+	return (word_t *)((uintptr_t)f + f->level_off[level]);
+}
+
+static inline word_t *
+map_of(const struct frames *f, unsigned int class)
+{
+	return (word_t *)((uintptr_t)f + f->map_off) + (size_t) class * f->class_words;
+}
+
+static inline _Atomic uint8_t *
+class_of(const struct frames *f, uint32_t child)
+{
+	return (_Atomic uint8_t *)((uintptr_t)f + f->class_off) + child;
+}
+
+static inline uint64_t
+load(const word_t *w)
+{
+	STEP();
+	return atomic_load_explicit((word_t *)(uintptr_t)w, memory_order_seq_cst);
+}
+
+static inline bool
+swap(word_t *w, uint64_t *old, uint64_t new)
+{
+	STEP();
+	return atomic_compare_exchange_strong(w, old, new);
+}
+
+/* ------------------------------------------------------- blocks in a row */
+
+/** Bits at which an aligned free block of the order starts, order <= ROW_ORDER. */
+static inline uint64_t
+starts(uint64_t row, unsigned int order)
+{
+	static const uint64_t aligned[ROW_ORDER + 1] = {~0ULL, 0x5555555555555555ULL,
+		0x1111111111111111ULL, 0x0101010101010101ULL, 0x0001000100010001ULL,
+		0x0000000100000001ULL, 1};
+
+	for (unsigned int o = 0; o < order; o++)
+		row &= (row >> (1U << o)) & aligned[o + 1];
+	return row;
+}
+
+/** 1 + the largest order of a free block in the row, 0 for none. */
+static inline unsigned int
+row_fit(uint64_t row)
+{
+	unsigned int fit = 0;
+
+	if (row == ROW_FULL)
+		return ROW_ORDER + 1;
+	for (uint64_t m = row; m != 0 && fit <= ROW_ORDER; m = starts(row, fit))
+		fit++;
+	return fit;
+}
+
+static inline uint64_t
+block_mask(uint32_t pfn, unsigned int order)
+{
+	uint64_t ones = order >= ROW_ORDER ? ROW_FULL : (1ULL << (1U << order)) - 1;
+
+	return ones << (pfn % ROW_FRAMES);
+}
+
+/** Where to cut a block of the order out of a row: where the least larger block is broken. */
+static inline unsigned int
+best_start(uint64_t row, unsigned int order)
+{
+	uint64_t all = starts(row, order), larger, loose;
+
+	if (order == ROW_ORDER)
+		return 0;
+	larger = starts(row, order + 1);
+	loose = all & ~(larger | larger << (1U << order));
+	return (unsigned int)__builtin_ctzll(loose ? loose : all);
+}
+
+/* -------------------------------------------------------------- the tree */
+
+static inline unsigned int
+value_at(uint64_t w, unsigned int slot)
+{
+	return (unsigned int)(w >> (slot * 4)) & 15U;
+}
+
+static inline uint64_t
+with_value(uint64_t w, unsigned int slot, unsigned int value)
+{
+	return (w & ~(15ULL << (slot * 4))) | (uint64_t)value << (slot * 4);
+}
+
+/** What a word promises to the level above it. */
+unsigned int frames_word_value(uint64_t w, unsigned int level);
+void frames_rows_load(const struct frames *f, uint32_t child, uint64_t rows[CHILD_ROWS]);
+/** 1 + the order of the largest free block of a child, 0 for none. */
+unsigned int frames_child_fit(const struct frames *f, uint32_t child);
+/** After frames of the child were freed: promise them, up to the root. */
+void frames_raise(struct frames *f, uint32_t child);
+/**
+ * Something below promises less than slot `index` of the level says: after frames of a child were taken
+ * (level 0), or when a search found it so. Goes up as far as that changes anything.
+ */
+void frames_lower(struct frames *f, uint32_t index, unsigned int level);
+/** A child whose value promises `want`; FRAMES_NONE once the root promises no such child. */
+uint32_t frames_search(struct frames *f, unsigned int want);
+
+#pragma GCC visibility pop
+
+#endif /* FRAMES_TREE_H */

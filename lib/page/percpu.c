@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+#include "percpu.h"
+
+
+static inline struct percpu_stack *
+stack_of(const struct percpu *p, unsigned int cpu)
+{
+	return (struct percpu_stack *)((uintptr_t)p->stack + (size_t)cpu * p->stride);
+}
+
+#if PERCPU_RSEQ
+
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/** As the kernel sees it; the C library's constant is not in every header. */
+static long
+membarrier(int command, unsigned int flags, int cpu)
+{
+	return syscall(SYS_membarrier, command, flags, cpu);
+}
+
+bool
+percpu_available(void)
+{
+	/* Registering twice is fine: no need to remember more than the answer. */
+	static _Atomic int answer; /* 0: not asked */
+	int known = atomic_load_explicit(&answer, memory_order_relaxed);
+
+	if (known == 0) {
+		known = __rseq_size > 0 &&
+					membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
+						0, 0) == 0
+				? 1
+				: -1;
+		atomic_store_explicit(&answer, known, memory_order_relaxed);
+	}
+	return known > 0;
+}
+
+bool
+percpu_pop(const struct percpu *p, void **out, unsigned int n)
+{
+	const uint64_t change = ((uint64_t)n << PERCPU_POP_SHIFT) - n;
+
+	if (n == 0)
+		return true;
+	__asm__ goto(PERCPU_BEGIN "subq %[n], %%rdx\n"
+				  "jb %l[miss]\n"
+				  "leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"
+				  "movq %[n], %%rdx\n"
+				  "testb $1, %%dl\n"
+				  "jz 6f\n"
+				  "decq %%rdx\n"
+				  "movq (%%rsi,%%rdx,8), %%rdi\n"
+				  "movq %%rdi, (%[out],%%rdx,8)\n"
+				  "jz 7f\n"
+				  "6: movups -16(%%rsi,%%rdx,8), %%xmm0\n"
+				  "movups %%xmm0, -16(%[out],%%rdx,8)\n"
+				  "subq $2, %%rdx\n"
+				  "jnz 6b\n"
+				  "7: addq %[change], %%rcx\n"
+				  "movq %%rcx, (%%rax)\n"
+				  "2:\n"
+		     :
+		     : PERCPU_INPUTS, [n] "r"((uint64_t)n), [change] "r"(change), [out] "r"(out)
+		     : "rax", "rcx", "rdx", "rsi", "rdi", "xmm0", "memory", "cc"
+		     : miss);
+	return true;
+miss:
+	return false;
+}
+
+bool
+percpu_push(const struct percpu *p, void *const *pages, unsigned int n)
+{
+	const uint64_t change = n;
+
+	if (n == 0)
+		return true;
+	if (n > PERCPU_SLOTS)
+		return false;
+	__asm__ goto(PERCPU_BEGIN "leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"
+				  "addq %[n], %%rdx\n"
+				  "cmpq %[slots], %%rdx\n"
+				  "ja %l[miss]\n"
+				  "movq %[n], %%rdx\n"
+				  "testb $1, %%dl\n"
+				  "jz 6f\n"
+				  "decq %%rdx\n"
+				  "movq (%[pages],%%rdx,8), %%rdi\n"
+				  "movq %%rdi, (%%rsi,%%rdx,8)\n"
+				  "jz 7f\n"
+				  "6: movups -16(%[pages],%%rdx,8), %%xmm0\n"
+				  "movups %%xmm0, -16(%%rsi,%%rdx,8)\n"
+				  "subq $2, %%rdx\n"
+				  "jnz 6b\n"
+				  "7: addq %[change], %%rcx\n"
+				  "movq %%rcx, (%%rax)\n"
+				  "2:\n"
+		     :
+		     : PERCPU_INPUTS, [n] "r"((uint64_t)n), [change] "r"(change),
+		     [pages] "r"(pages), [slots] "i"(PERCPU_SLOTS)
+		     : "rax", "rcx", "rdx", "rsi", "rdi", "xmm0", "memory", "cc"
+		     : miss);
+	return true;
+miss:
+	return false;
+}
+
+/* ------------------------------------------------------------------ stealing */
+
+static struct rseq *
+this_rseq(void)
+{
+	return (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
+}
+
+/** All but what thieves change. */
+static uint64_t
+owners_part(uint64_t word)
+{
+	return word & ~PERCPU_COUNT;
+}
+
+static uint64_t
+closed_word(struct percpu_stack *s, uint64_t word)
+{
+	uint64_t number = atomic_fetch_add(&s->closings, 1);
+
+	return (word & ~PERCPU_CLOSES) | (number << PERCPU_CLOSE_SHIFT & PERCPU_CLOSES) |
+	       PERCPU_CLOSED;
+}
+
+/**
+ * Close a stack. On return the word is closed and no sequence that began before that can end: what
+ * is read of it now stays true but for other thieves.
+ * @return the word; 0 if the stack was found empty.
+ */
+static uint64_t
+close_stack(struct percpu_stack *s, unsigned int cpu)
+{
+	uint64_t word = atomic_load(&s->word), new;
+
+	for (;;) {
+		if ((word & PERCPU_COUNT) == 0)
+			return 0;
+		if (!(word & PERCPU_CLOSED)) {
+			new = closed_word(s, word);
+			if (!atomic_compare_exchange_strong(&s->word, &word, new))
+				continue;
+			word = new;
+		}
+		/* a sequence in flight may have stored over the closing: hence the second look */
+		if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, MEMBARRIER_CMD_FLAG_CPU,
+			    (int)cpu) != 0)
+			return 0;
+		new = atomic_load(&s->word);
+		if (owners_part(new) == owners_part(word))
+			return new;
+		word = new;
+	}
+}
+
+/** Let the CPU use its stack again. Other thieves' swaps expect a closed word: they fail from now on. */
+static void
+reopen(struct percpu_stack *s, uint64_t word)
+{
+	while ((word & PERCPU_CLOSED) &&
+		!atomic_compare_exchange_weak(&s->word, &word, word & ~PERCPU_CLOSED))
+		;
+}
+
+void
+percpu_reopen(const struct percpu *p)
+{
+	unsigned int cpu = this_rseq()->cpu_id;
+
+	if (cpu < p->nr_cpus)
+		reopen(stack_of(p, cpu), atomic_load(&stack_of(p, cpu)->word));
+}
+
+static unsigned int
+steal_from(struct percpu_stack *s, unsigned int cpu, void **out, unsigned int n)
+{
+	uint64_t word = close_stack(s, cpu);
+	unsigned int got = 0;
+
+	while (got < n && (word & PERCPU_CLOSED) && (word & PERCPU_COUNT) != 0) {
+		/* nothing is pushed on a closed stack: the slot is what the count says it is */
+		void *page = __atomic_load_n(&s->slot[(word & PERCPU_COUNT) - 1], __ATOMIC_RELAXED);
+
+		if (atomic_compare_exchange_strong(&s->word, &word, word - 1)) {
+			out[got++] = page;
+			word--;
+		}
+	}
+	reopen(s, word);
+	return got;
+}
+
+unsigned int
+percpu_steal(const struct percpu *p, void **out, unsigned int n)
+{
+	unsigned int here = this_rseq()->cpu_id, got = 0;
+
+	for (unsigned int i = 1; i <= p->nr_cpus && got < n; i++) {
+		unsigned int cpu = (here + i) % p->nr_cpus;
+
+		if (atomic_load(&stack_of(p, cpu)->word) & PERCPU_COUNT)
+			got += steal_from(stack_of(p, cpu), cpu, out + got, n - got);
+	}
+	return got;
+}
+
+#else
+
+bool
+percpu_available(void)
+{
+	return false;
+}
+
+bool
+percpu_pop(const struct percpu *p, void **out, unsigned int n)
+{
+	(void)p;
+	(void)out;
+	return n == 0;
+}
+
+bool
+percpu_push(const struct percpu *p, void *const *pages, unsigned int n)
+{
+	(void)p;
+	(void)pages;
+	return n == 0;
+}
+
+void
+percpu_reopen(const struct percpu *p)
+{
+	(void)p;
+}
+
+unsigned int
+percpu_steal(const struct percpu *p, void **out, unsigned int n)
+{
+	(void)p;
+	(void)out;
+	(void)n;
+	return 0;
+}
+
+#endif
+
+unsigned long
+percpu_count(const struct percpu *p)
+{
+	unsigned long n = 0;
+
+	for (unsigned int i = 0; i < p->nr_cpus; i++)
+		n += atomic_load_explicit(&stack_of(p, i)->word, memory_order_relaxed) &
+		     PERCPU_COUNT;
+	return n;
+}
+
+uint64_t
+percpu_popped(const struct percpu *p)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < p->nr_cpus; i++)
+		n += atomic_load_explicit(&stack_of(p, i)->word, memory_order_relaxed) >>
+		     PERCPU_POP_SHIFT;
+	return n;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+#ifndef PERCPU_H
+#define PERCPU_H
+
+/**
+ * A stack of pages for each CPU, reached without a locked instruction. Internal to lib/page.
+ *
+ * Pushing and popping are restartable sequences (rseq(2)): the kernel sends a thread that is
+ * preempted, migrated or interrupted by a signal within one back to its start, and the one store at
+ * its end makes it happen. So a stack belongs to whoever runs on its CPU, a signal handler may use
+ * it in the midst of another use of it, and a thread that is stopped or killed never holds it.
+ *
+ * What lies on the stack of another CPU can be stolen: a thief *closes* the stack, has membarrier(2)
+ * end every sequence that began before, and from then on the stack is taken from by
+ * compare-and-swap, by anybody, until it is empty and the CPU that it belongs to opens it again.
+ *
+ * The stacks are one process's: membarrier(2) knows no other. Where the kernel, the C library or
+ * the processor lacks any of this, percpu_available() is false and every call does nothing.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lab_base.h"
+
+#define PERCPU_SLOTS 496U
+
+/**
+ * The word of a stack: how many pages, whether it is closed, a number for each closing, and how many
+ * were ever popped by the CPU itself (modulo 2^43). The owner's one store changes all of it.
+ */
+#define PERCPU_COUNT       0x3ffULL
+#define PERCPU_CLOSED      0x400ULL
+#define PERCPU_CLOSE_SHIFT 11
+#define PERCPU_CLOSES      (0x3ffULL << PERCPU_CLOSE_SHIFT)
+#define PERCPU_POP_SHIFT   21
+
+struct percpu_stack {
+	_Alignas(LAB_CACHE_LINE) _Atomic uint64_t word;
+	_Atomic uint32_t closings; /**< where the numbers come from */
+	_Alignas(LAB_CACHE_LINE) void *slot[PERCPU_SLOTS];
+};
+
+struct percpu {
+	struct percpu_stack *stack; /**< of CPU 0; zeroed memory is empty */
+	unsigned int stride;        /**< bytes from one CPU's to the next one's */
+	unsigned int nr_cpus;
+};
+
+/** True if this process can use stacks. The first call registers it with the kernel. Any thread. */
+bool percpu_available(void);
+
+/** Pop n pages into out: all or none. n <= PERCPU_SLOTS. Any context, signal handlers included. */
+bool percpu_pop(const struct percpu *p, void **out, unsigned int n);
+/** Push n pages: all or none (no room, closed, not available). Any context. */
+bool percpu_push(const struct percpu *p, void *const *pages, unsigned int n);
+
+/** Take up to n pages from any stack, this CPU's last. Any context; a system call for each stack
+ *  that holds some. @return how many. */
+unsigned int percpu_steal(const struct percpu *p, void **out, unsigned int n);
+
+/** After a push or pop failed: open this CPU's stack if a thief left it closed. Any context. */
+void percpu_reopen(const struct percpu *p);
+
+/** Pages that CPUs popped from their own stacks, modulo 2^43 a CPU. */
+uint64_t percpu_popped(const struct percpu *p);
+
+/** Pages on all stacks, each count read at its own moment. */
+unsigned long percpu_count(const struct percpu *p);
+
+/* One page: inlined into the fast path. */
+
+#if defined(__x86_64__) && defined(__linux__) && !defined(__SANITIZE_THREAD__) && __has_include(<sys/rseq.h>)
+#define PERCPU_RSEQ 1
+#include <sys/rseq.h>
+
+#define PERCPU_STR_(x) #x
+#define PERCPU_STR(x)  PERCPU_STR_(x)
+
+/* clang-format off: assembler reads better one instruction a line */
+
+/** Opens a sequence; ends with rax at this CPU's stack, rcx its word. Jumps to `miss` if there is
+ *  none or it is closed. The kernel finds the sequence by its descriptor (label 3). */
+#define PERCPU_BEGIN                                                                               \
+	".pushsection __rseq_cs, \"aw\"\n"                                                         \
+	".balign 32\n"                                                                             \
+	"3: .long 0, 0\n"                                                                          \
+	".quad 1f, 2f - 1f, 4f\n"                                                                  \
+	".popsection\n"                                                                            \
+	".pushsection __rseq_failure, \"ax\"\n"                                                    \
+	".byte 0x0f, 0xb9, 0x3d\n"                                                                 \
+	".long " PERCPU_STR(RSEQ_SIG) "\n"                                                         \
+	"4: jmp 5f\n"                                                                              \
+	".popsection\n"                                                                            \
+	"5: leaq 3b(%%rip), %%rax\n"                                                               \
+	"movq %%rax, %c[cs](%[rseq])\n"                                                            \
+	"1: movl %c[id](%[rseq]), %%eax\n"                                                         \
+	"cmpl %[cpus], %%eax\n"                                                                    \
+	"jae %l[miss]\n"                                                                           \
+	"imulq %[stride], %%rax\n"                                                                 \
+	"addq %[stack], %%rax\n"                                                                   \
+	"movq (%%rax), %%rcx\n"                                                                    \
+	"testl %[closed], %%ecx\n"                                                                 \
+	"jnz %l[miss]\n"                                                                           \
+	"movl %%ecx, %%edx\n"                                                                      \
+	"andl %[count], %%edx\n"
+
+#define PERCPU_INPUTS                                                                              \
+	[rseq] "r"((char *)__builtin_thread_pointer() + __rseq_offset),                            \
+		[cs] "i"(__builtin_offsetof(struct rseq, rseq_cs)),                                \
+		[id] "i"(__builtin_offsetof(struct rseq, cpu_id)), [cpus] "r"(p->nr_cpus),         \
+		[stack] "r"(p->stack), [stride] "r"((uint64_t)p->stride),                          \
+		[slot] "i"(__builtin_offsetof(struct percpu_stack, slot)),                         \
+		[closed] "i"(PERCPU_CLOSED), [count] "i"(PERCPU_COUNT)
+
+/** Pop one page, NULL if there is none. Any context. */
+static inline void *
+percpu_pop_one(const struct percpu *p)
+{
+	void *page;
+
+	__asm__ goto(PERCPU_BEGIN
+		"jz %l[miss]\n"
+		"movq %c[slot]-8(%%rax,%%rdx,8), %%rdx\n"
+		"addq %[popped], %%rcx\n"
+		"movq %%rcx, (%%rax)\n"
+		"2:\n"
+		: "=&d"(page)
+		: PERCPU_INPUTS, [popped] "i"((1UL << PERCPU_POP_SHIFT) - 1)
+		: "rax", "rcx", "memory", "cc"
+		: miss);
+	return page;
+miss:
+	return NULL;
+}
+
+/** Push one page; false if there is no room. Any context. */
+static inline bool
+percpu_push_one(const struct percpu *p, void *page)
+{
+	__asm__ goto(PERCPU_BEGIN
+		"cmpl %[slots], %%edx\n"
+		"jae %l[miss]\n"
+		"movq %[page], %c[slot](%%rax,%%rdx,8)\n"
+		"incq %%rcx\n"
+		"movq %%rcx, (%%rax)\n"
+		"2:\n"
+		:
+		: PERCPU_INPUTS, [page] "r"(page), [slots] "i"(PERCPU_SLOTS)
+		: "rax", "rcx", "rdx", "memory", "cc"
+		: miss);
+	return true;
+miss:
+	return false;
+}
+/* clang-format on */
+#else
+#define PERCPU_RSEQ 0
+static inline void *
+percpu_pop_one(const struct percpu *p)
+{
+	(void)p;
+	return NULL;
+}
+
+static inline bool
+percpu_push_one(const struct percpu *p, void *page)
+{
+	(void)p;
+	(void)page;
+	return false;
+}
+#endif
+
+#endif /* PERCPU_H */
