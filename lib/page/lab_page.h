@@ -351,8 +351,12 @@ void lab_cpu_set(unsigned int cpu);
 /**
  * Allocate a block of 1 << order frames.
  * @return its first byte, aligned to its size relative to the zone; NULL and errno on refusal
- * (lab_cause_errno()), EINVAL for order > LAB_MAX_ORDER or contradictory flags.
+ * (lab_cause_errno()), EINVAL for order > LAB_MAX_ORDER, for contradictory flags (two zones, two
+ * migratetypes, NOFAIL without DIRECT_RECLAIM) and for a request whose highest zone lies below this one's
+ * type, which Linux would not offer it.
  * With __LAB_GFP_DIRECT_RECLAIM it may call the reclaimer (lab_zone_set_reclaim()) and wait for it.
+ * __LAB_GFP_NOFAIL goes on for 16 rounds with half of min and is then refused like others: Linux would
+ * wait for ever, which an application cannot be let to.
  */
 void *lab_alloc_pages(struct lab_zone *zone, lab_gfp_t gfp, unsigned int order);
 
@@ -420,7 +424,7 @@ struct lab_inject {
 	uint32_t probability_ppm; /**< chance of a refusal, in millionths */
 	uint32_t interval;        /**< only every interval-th eligible request; 0 and 1: every */
 	int64_t times;            /**< at most so many refusals; -1: no limit; 0 with ppm > 0: none */
-	uint32_t space;           /**< pages that pass before the first refusal */
+	uint32_t space;           /**< a request of fewer pages than this passes and uses them up */
 	unsigned int min_order;   /**< requests of a lower order pass */
 	bool atomic_only;         /**< requests that may reclaim pass (ignore-gfp-wait) */
 	uint64_t seed;            /**< of the sequence; the same seed gives the same refusals */
@@ -550,9 +554,10 @@ enum lab_migratetype lab_pageblock_migratetype(struct lab_zone *zone, unsigned l
 /**
  * Put a zone with nothing allocated into a given state: pageblock types, allocated blocks, and the free
  * blocks in the order in which they are to be handed out.
- * @param blocks free and allocated ones, which must tile the managed frames exactly.
- * @param pageblock_mt one entry a pageblock of the span.
- * @return 0; -EBUSY if something is allocated; -EINVAL if the blocks do not tile the zone (nothing is
+ * @param blocks free and allocated ones, which must tile the managed frames exactly; offline ones, as a
+ * walk reports them, are passed over; blocks of PCP lists are -EINVAL, as are free buddies that lie apart.
+ * @param pageblock_mt one entry a pageblock of the span; LAB_MIGRATE_ISOLATE is -EINVAL.
+ * @return 0; -EBUSY if something is allocated; -ENOMEM; -EINVAL if the blocks do not tile the zone (nothing is
  * changed then).
  */
 int lab_zone_restore(struct lab_zone *zone, const struct lab_block *blocks, size_t nr_blocks,

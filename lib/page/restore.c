@@ -40,16 +40,18 @@ is_apart(const struct lab_zone *z, const uint8_t *map, const struct lab_block *b
 	return own == other || (lab_mt_mergeable(own) && lab_mt_mergeable(other));
 }
 
-/** A free block lies on its pageblocks' list, so they are of one type. */
+/** Pageblocks under one block are of one type, and a free block lies on that type's list. */
 static bool
 types_fit(const struct lab_block *b, const uint8_t *pageblock_mt)
 {
 	uint32_t first = b->pfn >> LAB_PAGEBLOCK_ORDER;
 	uint32_t last = (b->pfn + (1U << b->order) - 1) >> LAB_PAGEBLOCK_ORDER;
 
+	if (pageblock_mt[first] != pageblock_mt[last])
+		return false;
 	if (b->state == LAB_BLOCK_ALLOCATED)
 		return b->migratetype < LAB_MIGRATE_PCPTYPES;
-	return b->migratetype == pageblock_mt[first] && b->migratetype == pageblock_mt[last];
+	return b->migratetype == pageblock_mt[first];
 }
 
 static bool

@@ -95,6 +95,8 @@ check_head(const struct lab_zone *z, uint32_t pfn, struct sums *s, char *why, si
 		return fail(why, len, "PCP block %u is of order %u", pfn, order);
 	if (state == LAB_FRAME_FREE && !check_free(z, pfn, w, s, why, len))
 		return false;
+	if (lab_pageblock_mt(z, pfn) != lab_pageblock_mt(z, pfn + (1U << order) - 1))
+		return fail(why, len, "block %u lies on pageblocks of two types", pfn);
 	if (state != LAB_FRAME_FREE && lab_word_mt(w) >= LAB_MIGRATE_PCPTYPES)
 		return fail(why, len, "block %u has type %u", pfn, lab_word_mt(w));
 	s->managed += 1UL << order;

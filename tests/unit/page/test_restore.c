@@ -224,6 +224,11 @@ test_refused(void **state)
 	CHECK(state_free(&s, 0, M));
 	CHECK(s.blocks[1] = s.blocks[0]); /* the same block twice */
 #undef CHECK
+	memset(&s, 0, sizeof(s)); /* one block in use over two types */
+	state_block(&s, 10, U, LAB_BLOCK_ALLOCATED);
+	s.types[s.nr_types++] = M;
+	s.types[s.nr_types++] = U;
+	assert_int_equal(restore(z), -EINVAL);
 	good_state(); /* free buddies apart: no buddy allocator is ever in that state */
 	s.blocks[1].state = LAB_BLOCK_FREE;
 	s.blocks[1].migratetype = M;
