@@ -87,7 +87,8 @@ churn_due(struct lab_tenants *t, uint64_t now_ns)
 		t->churn_due += (double)(now_ns - t->churn_ns) * 1e-9 * t->churn.rate;
 		t->churn_ns = now_ns;
 	}
-	t->churn_due = modf(t->churn_due, &whole);
+	/* A clock that leaps by centuries shall not overflow the counter. */
+	t->churn_due = modf(fmin(t->churn_due, 1e18), &whole);
 	if (whole > t->churn.burst) {
 		t->churn_late += (uint64_t)(whole - t->churn.burst);
 		whole = t->churn.burst;

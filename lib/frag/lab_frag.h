@@ -49,7 +49,7 @@ struct lab_tenants; /**< opaque: who holds which blocks of one zone */
  * @param zone       must outlive the tenants.
  * @param max_blocks most blocks ever held, memory for them is set aside now (48 bytes a block
  *                   and 4 a frame of the span); 0: one a spanned frame, which never runs out.
- * @return 0, -EINVAL (no zone), -ENOMEM.
+ * @return 0, -EINVAL (no zone, or one of 2^30 frames and more), -ENOMEM.
  */
 int lab_tenants_create(struct lab_tenants **t, struct lab_zone *zone, unsigned long max_blocks);
 

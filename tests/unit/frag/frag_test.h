@@ -22,6 +22,19 @@
 #include "lab_base.h"
 #include "lab_frag.h"
 
+/* Where each step validates the whole zone, zones are smaller and tests that need a large one are
+ * left out, as they would take hours. */
+#define ALL_CHECKED (LAB_ASSERT_TIER >= 2)
+#define ZONE_PAGES  (ALL_CHECKED ? 1024UL : 16384UL)
+
+#define NEEDS_LARGE_ZONE()                                                                         \
+	do {                                                                                       \
+		if (ALL_CHECKED) {                                                                 \
+			print_message("a large zone, and each step validates all of it\n");        \
+			skip();                                                                    \
+		}                                                                                  \
+	} while (0)
+
 struct fixture {
 	struct lab_zone *zone;
 	struct lab_tenants *t;

@@ -53,11 +53,12 @@ age_to(unsigned long pages, const char *spec)
 static void
 occupancy_is_reached(void **state)
 {
-	static const unsigned long sizes[] = {2048, 5000, 16384, 65536};
+	static const unsigned long sizes[] = {700, 2048, 5000, 16384, 65536};
+	const unsigned int nr_sizes = ALL_CHECKED ? 1 : LAB_ARRAY_SIZE(sizes);
 	static const char *const targets[] = {"0.1", "0.5", "0.9"};
 	char spec[64];
 
-	for (unsigned int s = 0; s < LAB_ARRAY_SIZE(sizes); s++)
+	for (unsigned int s = 0; s < nr_sizes; s++)
 		for (unsigned int m = 0; m < LAB_ARRAY_SIZE(model_names); m++)
 			for (unsigned int t = 0; t < LAB_ARRAY_SIZE(targets); t++) {
 				snprintf(spec, sizeof(spec), "%s,occupancy=%s", model_names[m],
@@ -74,6 +75,9 @@ unusable_is_reached(void **state)
 		unsigned long pages;
 		const char *target;
 	} cases[] = {
+		{1024, "occupancy=0.5,unusable=600@2"},
+		{1024, "occupancy=0.3,unusable=400@2"},
+		{1024, "occupancy=0.7,unusable=300@1"},
 		{16384, "occupancy=0.5,unusable=600@2"},
 		{16384, "occupancy=0.7,unusable=950@3"},
 		{16384, "occupancy=0.9,unusable=300@1"},
@@ -84,9 +88,10 @@ unusable_is_reached(void **state)
 		{131072, "occupancy=0.2,unusable=900@9"},
 		{131072, "occupancy=0.05,unusable=750@6"},
 	};
+	const unsigned int nr_cases = ALL_CHECKED ? 3 : LAB_ARRAY_SIZE(cases);
 	char spec[96];
 
-	for (unsigned int c = 0; c < LAB_ARRAY_SIZE(cases); c++)
+	for (unsigned int c = 0; c < nr_cases; c++)
 		for (unsigned int m = 0; m < LAB_ARRAY_SIZE(model_names); m++) {
 			snprintf(spec, sizeof(spec), "%s,seed=%u,%s", model_names[m], c + 1,
 				cases[c].target);
@@ -97,7 +102,7 @@ unusable_is_reached(void **state)
 static void
 the_same_seed_makes_the_same_zone(void **state)
 {
-	static const char *const targets[] = {"occupancy=0.6", "occupancy=0.6,unusable=700@4"};
+	static const char *const targets[] = {"occupancy=0.6", "occupancy=0.6,unusable=700@2"};
 	char spec[96];
 
 	for (unsigned int i = 0; i < 2 * LAB_ARRAY_SIZE(model_names); i++) {
@@ -105,7 +110,7 @@ the_same_seed_makes_the_same_zone(void **state)
 		char *text[3];
 
 		for (int k = 0; k < 3; k++) {
-			struct fixture f = fixture_new(8192);
+			struct fixture f = fixture_new(ZONE_PAGES / 2);
 			struct lab_age_config cfg;
 
 			snprintf(spec, sizeof(spec), "%s,%s,seed=%d", model_names[i / 2],
@@ -138,7 +143,7 @@ static void
 ageing_fragments(void **state)
 {
 	for (unsigned int m = 0; m < LAB_ARRAY_SIZE(model_names); m++) {
-		struct fixture f = fixture_new(16384);
+		struct fixture f = fixture_new(ZONE_PAGES);
 		struct lab_age_config cfg = config(model_names[m]);
 		struct lab_frag_row rows[LAB_NR_ORDERS];
 		struct lab_age_result r;
@@ -160,10 +165,12 @@ ageing_fragments(void **state)
 static void
 churn_leaves_no_pageblock_whole(void **state)
 {
-	struct fixture f = fixture_new(65536);
+	struct fixture f;
 	struct lab_age_config cfg = config("churn,steer=off");
 	struct lab_frag_histogram h;
 
+	NEEDS_LARGE_ZONE();
+	f = fixture_new(65536);
 	assert_int_equal(lab_age(f.t, &cfg, NULL, NULL, NULL), 0);
 	assert_int_equal(lab_frag_histogram(f.zone, &h), 0);
 	assert_int_equal(h.entirely_free, 0);
@@ -173,11 +180,13 @@ churn_leaves_no_pageblock_whole(void **state)
 static void
 scatter_holds_unmovable_everywhere(void **state)
 {
-	struct fixture f = fixture_new(65536);
+	struct fixture f;
 	struct lab_age_config cfg = config("scatter,occupancy=0.1,unmovable=0.5");
 	struct lab_tenants_info info;
 	struct lab_age_result r;
 
+	NEEDS_LARGE_ZONE();
+	f = fixture_new(65536);
 	assert_int_equal(lab_age(f.t, &cfg, &r, NULL, NULL), 0);
 	lab_tenants_info_get(f.t, &info);
 	assert_in_range(
@@ -192,12 +201,12 @@ scatter_holds_unmovable_everywhere(void **state)
 static void
 adversary_holds_one_frame_a_block(void **state)
 {
-	struct fixture f = fixture_new(16384);
+	struct fixture f = fixture_new(ZONE_PAGES);
 	struct lab_age_config cfg = config("adversary,order=3,occupancy=0.125");
 	struct lab_age_result r;
 
 	assert_int_equal(lab_age(f.t, &cfg, &r, NULL, NULL), 0);
-	assert_int_equal(r.held_pages, 16384 / 8);
+	assert_int_equal(r.held_pages, ZONE_PAGES / 8);
 	assert_int_equal(r.unusable, 1000);
 	fixture_free(&f, 0);
 }
@@ -205,10 +214,12 @@ adversary_holds_one_frame_a_block(void **state)
 static void
 lifetimes_follow_the_sizes(void **state)
 {
-	struct fixture f = fixture_new(65536);
+	struct fixture f;
 	struct lab_age_config cfg = config("lifetimes,orders=0:4/3:1,occupancy=0.6");
 	struct lab_tenants_info info;
 
+	NEEDS_LARGE_ZONE();
+	f = fixture_new(65536);
 	assert_int_equal(lab_age(f.t, &cfg, NULL, NULL, NULL), 0);
 	lab_tenants_info_get(f.t, &info);
 	assert_int_equal(info.blocks, info.blocks_order[0] + info.blocks_order[3] +
@@ -244,7 +255,7 @@ contradictions_change_nothing(void **state)
 		"scatter,occupancy=0.0001,unusable=900@2", /* too few frames to break so much */
 		"adversary,occupancy=1,unusable=0@1",      /* nothing is free */
 	};
-	struct fixture f = fixture_new(16384);
+	struct fixture f = fixture_new(ZONE_PAGES);
 	struct lab_age_config cfg = config("churn");
 	char *before, *after;
 
@@ -276,7 +287,7 @@ a_zone_smaller_than_the_order(void **state)
 static void
 the_gate_holds_for_tenants(void **state)
 {
-	struct fixture f = fixture_new(16384);
+	struct fixture f = fixture_new(ZONE_PAGES);
 	struct lab_zone_info info;
 	struct lab_age_config cfg = config("churn,occupancy=1");
 	struct lab_age_result r;
@@ -309,7 +320,7 @@ too_few_slots(void **state)
 static void
 steering_off_is_said(void **state)
 {
-	struct fixture f = fixture_new(16384);
+	struct fixture f = fixture_new(ZONE_PAGES);
 	struct lab_age_config cfg = config("lifetimes,occupancy=0.5,unusable=10@4,steer=off");
 	struct lab_age_result r;
 
@@ -327,10 +338,12 @@ steering_off_is_said(void **state)
 static void
 as_near_as_blocks_allow(void **state)
 {
-	struct fixture f = fixture_new(16384);
+	struct fixture f;
 	struct lab_age_config cfg = config("scatter,occupancy=0.3,unusable=400@9");
 	struct lab_age_result r;
 
+	NEEDS_LARGE_ZONE();
+	f = fixture_new(16384);
 	expect(&f, "scatter,occupancy=0.3,unusable=400@9", -ENOSPC, LAB_AGE_TOO_COARSE);
 	cfg.unusable_tolerance = 20;
 	assert_int_equal(lab_age(f.t, &cfg, &r, NULL, NULL), 0);
@@ -342,7 +355,7 @@ as_near_as_blocks_allow(void **state)
 static void
 large_holds_are_split(void **state)
 {
-	struct fixture f = fixture_new(16384);
+	struct fixture f = fixture_new(ZONE_PAGES);
 
 	expect(&f, "churn,occupancy=0.4,orders=8:1,unusable=600@2", 0, LAB_AGE_REACHED);
 	expect(&f, "lifetimes,occupancy=0.4,orders=10:1,unusable=900@5", 0, LAB_AGE_REACHED);
@@ -354,11 +367,12 @@ large_holds_are_split(void **state)
 static void
 others_are_counted_and_kept(void **state)
 {
-	struct fixture f = fixture_new(16384);
+	struct fixture f = fixture_new(ZONE_PAGES);
 	void *pages[1024];
+	int nr = (int)(ZONE_PAGES / 16);
 
-	/* 1024 blocks of 8 frames: half of the zone. */
-	for (int i = 0; i < 1024; i++) {
+	/* Blocks of 8 frames: half of the zone. */
+	for (int i = 0; i < nr; i++) {
 		pages[i] = lab_alloc_pages(f.zone, LAB_GFP_KERNEL, 3);
 		assert_non_null(pages[i]);
 	}
@@ -368,7 +382,7 @@ others_are_counted_and_kept(void **state)
 	expect(&f, "adversary,occupancy=0.7,unusable=900@3", 0, LAB_AGE_REACHED);
 	expect(&f, "lifetimes,occupancy=0.75", 0, LAB_AGE_REACHED);
 	/* Nobody else's block was freed. */
-	for (int i = 0; i < 1024; i++)
+	for (int i = 0; i < nr; i++)
 		assert_int_equal(lab_free_pages(f.zone, pages[i], 3), 0);
 	fixture_free(&f, 0);
 }
@@ -376,8 +390,9 @@ others_are_counted_and_kept(void **state)
 static void
 an_offline_part_is_left_alone(void **state)
 {
-	struct lab_zone_config zc = lab_zone_config_default(8192);
-	struct fixture f = {.len = 8192 * LAB_PAGE_SIZE};
+	const unsigned long pages = ALL_CHECKED ? 2048 : 8192;
+	struct lab_zone_config zc = lab_zone_config_default(pages);
+	struct fixture f = {.len = pages * LAB_PAGE_SIZE};
 
 	f.base = mmap(NULL, f.len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert_true(f.base != MAP_FAILED);
@@ -387,7 +402,8 @@ an_offline_part_is_left_alone(void **state)
 	assert_int_equal(lab_tenants_create(&f.t, f.zone, 0), 0);
 	struct lab_age_config cfg = config("churn");
 	assert_int_equal(lab_age(f.t, &cfg, NULL, NULL, NULL), -EINVAL); /* nothing is managed */
-	assert_int_equal(lab_zone_online(f.zone, (char *)f.base + 300 * LAB_PAGE_SIZE, 4000), 0);
+	assert_int_equal(
+		lab_zone_online(f.zone, (char *)f.base + 300 * LAB_PAGE_SIZE, pages - 400), 0);
 	expect(&f, "churn,occupancy=0.5,unusable=600@2", 0, LAB_AGE_REACHED);
 	expect(&f, "scatter,occupancy=0.3", 0, LAB_AGE_REACHED);
 	fixture_free(&f, 0);
@@ -409,7 +425,7 @@ cancelling_leaves_a_valid_zone(void **state)
 {
 	for (unsigned int m = 0; m < LAB_ARRAY_SIZE(model_names); m++)
 		for (unsigned int calls = 0; calls < 12; calls += 3) {
-			struct fixture f = fixture_new(65536);
+			struct fixture f = fixture_new(ALL_CHECKED ? 1024 : 65536);
 			struct lab_age_config cfg = config(model_names[m]);
 			struct lab_age_result r;
 			unsigned int left = calls;
@@ -441,12 +457,12 @@ watch(void *arg, unsigned long done, unsigned long total)
 static void
 progress_rises_to_the_total(void **state)
 {
-	struct fixture f = fixture_new(65536);
+	struct fixture f = fixture_new(ALL_CHECKED ? 2048 : 65536);
 	struct lab_age_config cfg = config("churn");
 	struct monotone m = {0};
 
 	assert_int_equal(lab_age(f.t, &cfg, NULL, watch, &m), 0);
-	assert_true(m.calls > 10);
+	assert_true(m.calls > (ALL_CHECKED ? 0 : 10));
 	assert_true(m.last > 0);
 	fixture_free(&f, 0);
 }
@@ -466,7 +482,7 @@ age_again(void *arg, unsigned long done, unsigned long total)
 static void
 busy_tenants_do_not_block(void **state)
 {
-	struct fixture f = fixture_new(16384);
+	struct fixture f = fixture_new(ZONE_PAGES);
 	struct lab_age_config cfg = config("churn");
 
 	assert_int_equal(lab_age(f.t, &cfg, NULL, age_again, &f), 0);
@@ -539,8 +555,8 @@ pages_are_written_only_when_asked(void **state)
 static void
 tenants_held_before_are_given_back(void **state)
 {
-	struct fixture f = fixture_new(16384);
-	struct lab_age_config full = config("churn,occupancy=0.95"),
+	struct fixture f = fixture_new(ZONE_PAGES);
+	struct lab_age_config full = config("churn,occupancy=0.9"),
 			      none = config("churn,occupancy=0");
 	struct lab_age_result r;
 
