@@ -76,10 +76,12 @@ struct lab_tenants_info {
 	uint64_t churn_late;
 };
 
+/** A consistent copy. It waits for an ageing that runs elsewhere. */
 void lab_tenants_info_get(struct lab_tenants *t, struct lab_tenants_info *out);
 
 /**
  * Give back a random subset of what the tenants hold, block by block, at least nr_pages frames.
+ * @param t        the tenants.
  * @param nr_pages frames; ULONG_MAX: everything.
  * @param seed     of the choice; not used for everything.
  * @return frames given back; less than asked for only when nothing is held any more.
@@ -90,7 +92,8 @@ unsigned long lab_tenants_release(struct lab_tenants *t, unsigned long nr_pages,
  * A lab_reclaim_fn, for lab_zone_set_reclaim(zone, lab_tenants_reclaim, t): gives back reclaimable
  * blocks, then movable ones, random ones of each, never unmovable ones.
  * Linux reclaims movable page cache and reclaimable slabs; it cannot reclaim the rest.
- * @param arg struct lab_tenants *.  @return frames given back; 0 if the tenants are busy.
+ * @param arg struct lab_tenants *.  @param nr_pages frames wanted.  @param order not used.
+ * @return frames given back; 0 if the tenants are busy.
  */
 unsigned long lab_tenants_reclaim(void *arg, unsigned long nr_pages, unsigned int order);
 
@@ -112,6 +115,7 @@ int lab_tenants_set_churn(struct lab_tenants *t, const struct lab_churn_config *
  * A step of background churn: replace the blocks that are due since the last step. A random block
  * is freed and one of its order and migratetype allocated anew; if that is refused, it is owed and
  * tried again at later steps. At most 2 * burst allocations and burst frees a call.
+ * @param t the tenants.
  * @param now_ns virtual or real time, the caller's; a time before the last step's counts as that.
  * @return blocks replaced; 0 also while another thread uses the tenants; never an error.
  */
@@ -178,12 +182,14 @@ struct lab_age_config lab_age_config_default(enum lab_age_model model);
 
 /**
  * Read a specification: a model and key=value items joined by commas, e.g.
- * "churn,occupancy=0.9,unusable=600@2,seed=1". Keys: model, seed, occupancy, unusable (INDEX@ORDER
+ * "churn,occupancy=0.9,unusable=600@2,seed=1". Keys: model, seed, occupancy, unusable (INDEX\@ORDER
  * or "off"), order, rounds, round_share, unmovable, reclaimable, orders (ORDER:WEIGHT joined by
  * '/'), short_life, long_life, long_share, tolerance (occupancy), unusable_tolerance, steer, touch
  * (on|off). The model comes first (with or without "model="); keys not given have its defaults.
+ * @param text the specification, terminated.
  * @param cfg out; untouched on error.
  * @param err out, may be NULL: what is wrong, naming the item; at most errlen bytes, terminated.
+ * @param errlen bytes at err.
  * @return 0, -EINVAL (also what lab_age_check() refuses).
  */
 int lab_age_parse(const char *text, struct lab_age_config *cfg, char *err, size_t errlen);
@@ -229,18 +235,21 @@ struct lab_age_result {
 	char text[160]; /**< one sentence for people: what was reached or why not */
 };
 
-/** Told now and then how far ageing is. @param done of total, in steps of no particular unit.
+/** Told now and then how far ageing is.
+ *  @param arg as given to lab_age().
+ *  @param done of total, in steps of no particular unit.  @param total what done ends at.
  *  @return non-zero to cancel. The tenants are locked: do not call into them. */
 typedef int (*lab_age_progress_fn)(void *arg, unsigned long done, unsigned long total);
 
 /**
  * Age the zone. What the tenants held before is given back first, so that the state that is reached
  * depends on the zone's state and the seed alone: a zone in the same state, the same configuration,
- * the same result, page by page. The per-CPU lists are drained and off meanwhile. While a model fills the zone, other
- * users of it are refused memory as in any full zone: age before traffic, or expect it in the
- * traffic's ledger.
+ * the same result, page by page. The per-CPU lists are drained and off meanwhile. While a model
+ * fills the zone, other users of it are refused memory as in any full zone: age before traffic, or
+ * expect it in the traffic's ledger.
+ * @param t the tenants.  @param cfg what to do.
  * @param out may be NULL; filled on every return but -EINVAL, -ENOMEM and -EBUSY (zeroed then).
- * @param progress may be NULL.
+ * @param progress may be NULL.  @param arg given to it.
  * @return 0: every target met within its tolerance;
  *  -EINVAL: bad configuration; -ENOMEM; -EBUSY: another thread uses the tenants;
  *  -ERANGE: the target contradicts itself or what others hold, nothing was changed;
@@ -296,7 +305,9 @@ int lab_age_save(struct lab_tenants *t, FILE *out);
 /**
  * Read a saved state into the zone, which must manage the same frames; what the tenants held before
  * is given back. Everything is checked before anything is changed.
+ * @param t the tenants.  @param in read to its end.
  * @param err out, may be NULL: "line N: what is wrong", at most errlen bytes, terminated.
+ * @param errlen bytes at err.
  * @return 0; -EINVAL (bad file); -ERANGE (a good file of another zone's shape); -ENOSPC (more holds
  * than max_blocks); -EBUSY (others hold blocks); -EIO; -ENOMEM.
  */
