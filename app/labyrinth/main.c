@@ -236,7 +236,9 @@ main(int argc, char **argv)
 	if (rc == 0)
 		rc = options_parse(&app.opt, argc - eal_args, argv + eal_args);
 	rc = rc == 0 ? run(&app) : rc == -ECANCELED ? 0 : 1;
-	hugefiles_note();
+	/* who asks EAL to keep them, keeps them */
+	if (!options_eal_has(app.argc, app.argv, "--huge-unlink=never"))
+		hugefiles_note();
 	rte_eal_cleanup();
 	hugefiles_remove();
 	signals_fini();
