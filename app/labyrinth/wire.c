@@ -323,7 +323,7 @@ wire_port_counts(const struct wire_port *wp, struct port_counts *out)
 json_t *
 wire_json(const struct wire_port *wp)
 {
-	json_t *drops = json_object(), *refused = json_object();
+	json_t *drops = json_object(), *refused = json_object(), *out;
 	struct lab_wire_stats s;
 	char arrival[256];
 
@@ -338,13 +338,16 @@ wire_json(const struct wire_port *wp)
 				refused, name, lab_json_u64(s.refill_refused[i - LAB_WIRE_MEMORY]));
 	}
 	lab_arrival_format(&wp->spec.arrival, arrival, sizeof(arrival));
-	return json_pack("{si ss ss ss so so so so so so so so so so so so}", "port", wp->id,
-		"wire", wp->spec.name, "pool", wp->mp->name, "arrival", arrival, "offered",
+	out = json_pack("{si ss ss ss so so so so so so so so so so so so}", "port", wp->id, "wire",
+		wp->spec.name, "pool", wp->mp->name, "arrival", arrival, "offered",
 		lab_json_u64(s.offered), "taken", lab_json_u64(s.taken), "filled",
 		lab_json_u64(s.filled), "drops", drops, "posted", lab_json_u64(s.posted), "bare",
 		lab_json_u64(s.bare), "refills", lab_json_u64(s.refills), "refill_refused", refused,
 		"tx_packets", lab_json_u64(s.tx_packets), "tx_pending", lab_json_u64(s.tx_pending),
 		"late", lab_json_u64(s.late), "max_lag_ns", lab_json_u64(s.max_lag_ns));
+	if (out && wp->sink)
+		json_object_set_new(out, "sink", sink_json(wp->sink));
+	return out;
 }
 
 void

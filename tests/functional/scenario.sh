@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The scenarios that are shipped: each runs, its ledgers close; the default one twice, with the same
+# report to the last digit, and with the result that it is there to show.
+. "$(dirname "$0")/lib.sh"
+needs app cmd:jq
+app=$LAB_BUILD/app/labyrinth
+scenarios=$LAB_SOURCE/config/scenarios
+
+# scenario NAME OUT [APP OPTIONS...]: run it with its reports in OUT.
+scenario() {
+    local name=$1 dir=$2
+    shift 2
+    eal_args nohuge
+    LAB_OUT=$dir timeout 120 "$app" "${EAL[@]}" -- --cmdline-file "$scenarios/$name.cmd" "$@" \
+        >"$LAB_TMP/$name.log" 2>&1 </dev/null
+}
+
+# The report without what differs from run to run.
+lasting() {
+    jq -S 'del(.time, .command)' "$1/report.json"
+}
+
+closes() {
+    jq -e '[.arms[].ledger | .closes and .unexplained == 0 and
+        .offered == .delivered + .in_flight + ([.drops[]] | add // 0)] | all' "$1/report.json"
+}
+
+check "the default scenario runs" scenario default "$LAB_TMP/a" || tail "$LAB_TMP/default.log"
+check "and again" scenario default "$LAB_TMP/b"
+check "with the same report" cmp <(lasting "$LAB_TMP/a") <(lasting "$LAB_TMP/b")
+check "another seed" scenario default "$LAB_TMP/c" --seed=2
+check_not "has another one" cmp -s <(lasting "$LAB_TMP/a") <(lasting "$LAB_TMP/c")
+for dir in a c; do
+    report=$LAB_TMP/$dir/report.json
+    check "the ledgers close" quiet closes "$LAB_TMP/$dir"
+    check "both arms met the same traffic" \
+        quiet jq -e '.arms[0].ledger.offered == .arms[1].ledger.offered and
+            .arms[0].ledger.offered > 10000' "$report"
+    check "the fresh zone loses nothing to memory" \
+        quiet jq -e '.arms[0].lost_to_memory == 0 or .arms[0].lost_to_memory.packets == 0' "$report"
+    check "the aged zone refuses blocks and loses packets" \
+        quiet jq -e '.arms[1] | .failures.order + .failures.watermark > 100 and
+            .ledger.dropped > 100' "$report"
+    check "there are bursts enough for a verdict" \
+        quiet jq -e '.arms[1].correlation | .bursts >= 30 and .verdict == "link" and .p_value < 0.05' \
+        "$report"
+    check "the intervention tells the effect" \
+        quiet jq -e '.interventions[0].verdict == "more_drops"' "$report"
+    check "the ageing met its target" \
+        quiet jq -e '.arms[1].age.reason == "reached"' "$report"
+done
+for key in ledger failures zone frag correlation seed command; do
+    check "report.json has $key" quiet jq -e "has(\"$key\")" "$LAB_TMP/a/report.json"
+done
+check "an arm has its own block" quiet jq -e '[.arms[] | has("ledger", "failures", "zone", "frag",
+    "correlation", "seed")] | all' "$LAB_TMP/a/report.json"
+check "report.html is there" [ -s "$LAB_TMP/a/report.html" ]
+
+for file in "$scenarios"/*.cmd; do
+    name=$(basename "$file" .cmd)
+    [ "$name" != default ] || continue
+    check "scenario $name runs" scenario "$name" "$LAB_TMP/$name" || tail "$LAB_TMP/$name.log"
+    if [ -e "$LAB_TMP/$name/report.json" ]; then
+        check "  its ledgers close" quiet closes "$LAB_TMP/$name"
+    fi
+done
+check "the reserve saves packets" \
+    quiet jq -e '.interventions[0].verdict == "fewer_drops"' "$LAB_TMP/reserve/report.json"
+check "injection costs packets" \
+    quiet jq -e '.interventions[0].verdict == "more_drops"' "$LAB_TMP/injection/report.json"
+finish
