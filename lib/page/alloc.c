@@ -11,54 +11,12 @@
 
 /* --------------------------------------------------------------- one pass */
 
-static uint32_t
-take_from_pcp(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags)
-{
-	struct lab_pcp *p = lab_pcp_here(z);
-	uint32_t pfn = LAB_NO_PFN;
-
-	if (lab_unlikely(!lab_spin_trylock(&p->lock)))
-		return LAB_NO_PFN;
-	if (lab_likely(p->on)) {
-		p->free_count >>= 1;
-		p->free_factor >>= 1;
-		pfn = lab_pcp_take(z, p, rq->order, rq->mt, alloc_flags);
-	}
-	if (lab_likely(pfn != LAB_NO_PFN)) {
-		lab_frame_set(z, pfn,
-			lab_word(LAB_FRAME_ALLOCATED, rq->order, rq->mt, lab_request_comp(rq)));
-		inc(&p->n.alloc[rq->order], 1);
-	}
-	lab_spin_unlock(&p->lock);
-	return pfn;
-}
-
-static uint32_t
-take_from_lists(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags)
-{
-	uint32_t pfn;
-
-	lab_spin_lock(&z->lock);
-	pfn = lab_frame_ops(z)->take(z, rq->order, rq->mt, alloc_flags);
-	if (pfn != LAB_NO_PFN) {
-		lab_frame_set(z, pfn,
-			lab_word(LAB_FRAME_ALLOCATED, rq->order, rq->mt, lab_request_comp(rq)));
-		inc(&z->n.alloc[rq->order], 1);
-	}
-	lab_spin_unlock(&z->lock);
-	return pfn;
-}
-
 /** Take a block; the gate is open. [rmqueue] */
 static inline uint32_t
 take_block(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags)
 {
-	uint32_t pfn = LAB_NO_PFN;
+	uint32_t pfn = lab_frame_ops(z)->take(z, rq, alloc_flags);
 
-	if (lab_pcp_order(rq->order) && lab_likely(rd(&z->pcp_on)))
-		pfn = take_from_pcp(z, rq, alloc_flags);
-	if (lab_unlikely(pfn == LAB_NO_PFN))
-		pfn = take_from_lists(z, rq, alloc_flags);
 	if (lab_unlikely(rd(&z->boosted)) && (alloc_flags & LAB_ALLOC_KSWAPD)) {
 		wr(&z->boosted, false);
 		lab_kswapd_wake(z, 0, z->type);
@@ -240,6 +198,9 @@ slow_path(struct lab_zone *z, const struct lab_request *rq, struct lab_verdict *
 		s.alloc_flags = reserves;
 		pfn = try_pass(z, rq, s.alloc_flags, &s.verdict);
 	}
+	/* Caches of the labyrinth allocator never cost anybody a page. */
+	if (pfn == LAB_NO_PFN && z->store != NULL && lab_frame_ops(z)->drain(z) > 0)
+		pfn = try_pass(z, rq, s.alloc_flags, &s.verdict);
 	if (pfn == LAB_NO_PFN && can_reclaim)
 		pfn = reclaim_rounds(z, rq, &s);
 	if (pfn == LAB_NO_PFN && can_reclaim && (rq->gfp & __LAB_GFP_NOFAIL))
@@ -302,12 +263,34 @@ alloc_slow(struct lab_zone *z, const struct lab_request *rq)
 	return lab_alloc_finish(z, pfn, rq->order, rq->gfp);
 }
 
+/** While requests would pass the gate, a page of this CPU's stack needs no asking. */
+static inline void *
+short_way(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
+{
+	const lab_gfp_t plain = LAB_GFP_ATOMIC | LAB_GFP_KERNEL | __LAB_GFP_ATOMIC |
+				__LAB_GFP_NOWARN | __LAB_GFP_NORETRY | __LAB_GFP_NOMEMALLOC |
+				__LAB_GFP_COMP | __LAB_GFP_MOVABLE | __LAB_GFP_HIGHMEM;
+
+	if (order != 0 || (gfp & ~plain) || rd(&z->injecting) || z->stack_owner != lab_process_id())
+		return NULL;
+	if (!(rd(&z->open) & LAB_OPEN_ALL) &&
+		(!lab_gfp_is_atomic(gfp) || (gfp & __LAB_GFP_NOMEMALLOC)))
+		return NULL;
+	return percpu_pop_one(&z->stacks[!!(gfp & __LAB_GFP_MOVABLE)]);
+}
+
 void *
 lab_alloc_pages(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 {
 	struct lab_request rq;
 	uint32_t pfn;
+	void *page;
 
+	if (lab_likely(rd(&z->open))) {
+		page = short_way(z, gfp, order);
+		if (lab_likely(page != NULL))
+			return page;
+	}
 	if (lab_unlikely(!lab_request_init(z, &rq, gfp, order)))
 		return bad_request(z);
 	if (lab_unlikely(rd(&z->injecting)) && lab_inject_hit(z, gfp, order))

@@ -178,8 +178,8 @@ merge(struct lab_zone *z, uint32_t pfn, unsigned int order, bool to_tail)
 	list_add(z, pfn, order, mt, to_tail || merge_likely(z, pfn, order));
 }
 
-static void
-buddy_give(struct lab_zone *z, uint32_t pfn, unsigned int order, bool to_tail)
+void
+lab_buddy_give(struct lab_zone *z, uint32_t pfn, unsigned int order, bool to_tail)
 {
 	merge(z, pfn, order, to_tail);
 	lab_buddy_account(z, lab_pageblock_mt(z, pfn), 1L << order);
@@ -223,8 +223,8 @@ take_by_type(struct lab_zone *z, unsigned int order, unsigned int mt, unsigned i
 }
 
 /** [rmqueue_buddy] */
-static uint32_t
-buddy_take(struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int alloc_flags)
+uint32_t
+lab_buddy_take(struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int alloc_flags)
 {
 	uint32_t pfn = LAB_NO_PFN;
 
@@ -238,8 +238,8 @@ buddy_take(struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int
 	return pfn;
 }
 
-static bool
-buddy_can_take(
+bool
+lab_buddy_can_take(
 	const struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int alloc_flags)
 {
 	uint32_t orders = lab_usable_orders(z, alloc_flags);
@@ -263,8 +263,8 @@ walk_list(struct lab_zone *z, const struct lab_list *l, unsigned int order, unsi
 	return ret;
 }
 
-static int
-buddy_walk_free(struct lab_zone *z, int (*fn)(const struct lab_block *b, void *arg), void *arg)
+int
+lab_buddy_walk_free(struct lab_zone *z, int (*fn)(const struct lab_block *b, void *arg), void *arg)
 {
 	int ret = 0;
 
@@ -275,8 +275,8 @@ buddy_walk_free(struct lab_zone *z, int (*fn)(const struct lab_block *b, void *a
 	return ret;
 }
 
-static void
-buddy_reset(struct lab_zone *z)
+void
+lab_buddy_reset(struct lab_zone *z)
 {
 	for (unsigned int mt = 0; mt < LAB_MIGRATE_TYPES; mt++) {
 		for (unsigned int order = 0; order < LAB_NR_ORDERS; order++)
@@ -288,19 +288,9 @@ buddy_reset(struct lab_zone *z)
 	wr(&z->nr_free_highatomic, 0);
 }
 
-static void
-buddy_place(struct lab_zone *z, uint32_t pfn, unsigned int order)
+void
+lab_buddy_place(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
 	list_add(z, pfn, order, lab_pageblock_mt(z, pfn), true);
 	lab_buddy_account(z, lab_pageblock_mt(z, pfn), 1L << order);
 }
-
-const struct lab_frame_ops lab_buddy_ops = {
-	.take = buddy_take,
-	.give = buddy_give,
-	.can_take = buddy_can_take,
-	.walk_free = buddy_walk_free,
-	.reset = buddy_reset,
-	.place = buddy_place,
-	.is_valid = lab_buddy_is_valid,
-};

@@ -8,51 +8,6 @@
  */
 #include "zone.h"
 
-/** Fill `pages` from this CPU's list. [the loop of alloc_pages_bulk] */
-static unsigned int
-bulk_from_pcp(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags,
-	unsigned int n, void **pages)
-{
-	uint32_t word = lab_word(LAB_FRAME_ALLOCATED, 0, rq->mt, 0);
-	struct lab_pcp *p = lab_pcp_here(z);
-	unsigned int i = 0;
-
-	if (!lab_spin_trylock(&p->lock))
-		return 0;
-	for (; p->on && i < n; i++) {
-		uint32_t pfn = lab_pcp_take(z, p, 0, rq->mt, alloc_flags);
-
-		if (pfn == LAB_NO_PFN)
-			break;
-		lab_frame_set(z, pfn, word);
-		pages[i] = lab_frame_address(z, pfn);
-	}
-	inc(&p->n.alloc[0], i);
-	lab_spin_unlock(&p->lock);
-	return i;
-}
-
-static unsigned int
-bulk_from_lists(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags,
-	unsigned int n, void **pages)
-{
-	uint32_t word = lab_word(LAB_FRAME_ALLOCATED, 0, rq->mt, 0);
-	unsigned int i;
-
-	lab_spin_lock(&z->lock);
-	for (i = 0; i < n; i++) {
-		uint32_t pfn = lab_frame_ops(z)->take(z, 0, rq->mt, alloc_flags);
-
-		if (pfn == LAB_NO_PFN)
-			break;
-		lab_frame_set(z, pfn, word);
-		pages[i] = lab_frame_address(z, pfn);
-	}
-	inc(&z->n.alloc[0], i);
-	lab_spin_unlock(&z->lock);
-	return i;
-}
-
 /** All at once, while LOW plus what is asked for is free. lowmem_reserve is read for the zone's own
  *  type, as Linux does for its preferred zone. */
 static unsigned int
@@ -66,8 +21,7 @@ bulk_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int n, void
 	own.highest = z->type;
 	if (!lab_gate_open(z, &own, lab_mark(z, alloc_flags) + n, alloc_flags))
 		return 0;
-	return rd(&z->pcp_on) ? bulk_from_pcp(z, rq, alloc_flags, n, pages)
-			      : bulk_from_lists(z, rq, alloc_flags, n, pages);
+	return lab_frame_ops(z)->bulk(z, rq, alloc_flags, n, pages);
 }
 
 static unsigned int

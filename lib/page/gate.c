@@ -22,10 +22,7 @@ lab_gate_counts(const struct lab_zone *z, struct lab_free_counts *out)
 	out->nr_free = rd(&z->nr_free);
 	out->nr_free_cma = rd(&z->nr_free_cma);
 	out->highatomic = kept_for_highatomic(z);
-	for (unsigned int order = 0; order < LAB_NR_ORDERS; order++) {
-		for (unsigned int mt = 0; mt < LAB_MIGRATE_TYPES; mt++)
-			out->blocks[order][mt] = rd(&z->free_list[mt][order].count);
-	}
+	lab_frame_ops(z)->gate_blocks(z, out);
 }
 
 /** The boost is there to wake kswapd early, not to refuse the urgent. */
@@ -72,6 +69,7 @@ lab_zone_free_counts(struct lab_zone *z, struct lab_free_counts *out)
 {
 	lab_spin_lock(&z->lock);
 	lab_gate_counts(z, out);
+	lab_frame_ops(z)->count(z, out);
 	lab_spin_unlock(&z->lock);
 }
 

@@ -332,5 +332,10 @@ lab_errno_cause(int err)
 const char *
 lab_allocator_name(enum lab_allocator a)
 {
-	return a == LAB_ALLOCATOR_BUDDY ? "buddy" : NULL;
+	static const char *const names[LAB_NR_ALLOCATORS] = {
+		[LAB_ALLOCATOR_BUDDY] = "buddy",
+		[LAB_ALLOCATOR_LABYRINTH] = "labyrinth",
+	};
+
+	return (unsigned int)a < LAB_NR_ALLOCATORS ? names[a] : NULL;
 }

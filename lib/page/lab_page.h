@@ -276,7 +276,9 @@ struct lab_zone; /**< opaque; lives in the metadata memory, holds no pointer to 
 
 /** The frame allocators. */
 enum lab_allocator {
-	LAB_ALLOCATOR_BUDDY, /**< Linux's free lists: the model and the baseline */
+	LAB_ALLOCATOR_BUDDY,     /**< Linux's free lists: the model and the baseline */
+	LAB_ALLOCATOR_LABYRINTH, /**< lock-free, for signal handlers too; under construction: no reserve,
+	                              no CMA, no highatomic yet */
 	LAB_NR_ALLOCATORS,
 };
 
@@ -574,7 +576,7 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
 
 /** Upper bounds that let a zone be laid out at compile time; checked against the real sizes. */
 #define LAB_ZONE_HEADER_BYTES 16384UL
-#define LAB_ZONE_CPU_BYTES    1024UL
+#define LAB_ZONE_CPU_BYTES    16384UL
 #define LAB_FRAME_META_BYTES  16UL
 #define LAB_ZONE_META_BYTES(nr_pages, nr_cpus)                                                     \
 	(LAB_ZONE_HEADER_BYTES + (nr_cpus) * LAB_ZONE_CPU_BYTES +                                  \

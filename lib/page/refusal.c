@@ -129,6 +129,8 @@ lab_zone_stats_get(const struct lab_zone *z, struct lab_zone_stats *out)
 		add_pcp(out, &z->pcp[cpu]);
 	add_refusals(out, &z->ev);
 	add_events(out, &z->ev);
+	if (lab_frame_ops(z)->stats != NULL)
+		lab_frame_ops(z)->stats(z, out);
 }
 
 static void

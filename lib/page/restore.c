@@ -16,8 +16,7 @@ static bool
 cover(const struct lab_zone *z, uint8_t *map, const struct lab_block *b)
 {
 	for (uint32_t pfn = b->pfn; pfn < b->pfn + (1U << b->order); pfn++) {
-		if (map[pfn] != UNCOVERED ||
-			lab_word_state(lab_frame_word(z, pfn)) == LAB_FRAME_OFFLINE)
+		if (map[pfn] != UNCOVERED || lab_frame_ops(z)->is_offline(z, pfn))
 			return false;
 		map[pfn] = COVERED;
 	}
@@ -126,15 +125,6 @@ is_allocated(struct lab_zone *z)
 }
 
 static void
-clear_frames(struct lab_zone *z)
-{
-	for (uint32_t pfn = 0; pfn < z->spanned; pfn++) {
-		if (lab_word_state(lab_frame_word(z, pfn)) != LAB_FRAME_OFFLINE)
-			lab_frame_set(z, pfn, lab_word(LAB_FRAME_INSIDE, 0, 0, 0));
-	}
-}
-
-static void
 set_types(struct lab_zone *z, const uint8_t *mt, size_t n)
 {
 	unsigned long reserved = 0;
@@ -145,16 +135,6 @@ set_types(struct lab_zone *z, const uint8_t *mt, size_t n)
 			reserved += LAB_PAGEBLOCK_PAGES;
 	}
 	wr(&z->nr_reserved_highatomic, reserved);
-}
-
-static void
-put(struct lab_zone *z, const struct lab_block *b)
-{
-	if (b->state == LAB_BLOCK_FREE)
-		lab_frame_ops(z)->place(z, b->pfn, b->order);
-	else if (b->state == LAB_BLOCK_ALLOCATED)
-		lab_frame_set(
-			z, b->pfn, lab_word(LAB_FRAME_ALLOCATED, b->order, b->migratetype, 0));
 }
 
 int
@@ -168,10 +148,9 @@ lab_zone_restore(struct lab_zone *z, const struct lab_block *blocks, size_t nr_b
 	ret = is_allocated(z) ? -EBUSY : check(z, blocks, nr_blocks, pageblock_mt, nr_pageblocks);
 	if (ret == 0) {
 		lab_frame_ops(z)->reset(z);
-		clear_frames(z);
 		set_types(z, pageblock_mt, nr_pageblocks);
 		for (size_t i = 0; i < nr_blocks; i++)
-			put(z, &blocks[i]);
+			lab_frame_ops(z)->place(z, &blocks[i]);
 		wr(&z->boost, 0);
 	}
 	lab_zone_thaw(z);

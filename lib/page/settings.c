@@ -10,6 +10,24 @@
 
 #define MAX_RESERVE (1UL << 62)
 
+/** From how many free pages on nothing keeps an order-0 request from being served: any request, and an
+ *  atomic one, which has the half and the quarter of the min mark to itself. */
+static void
+set_open(struct lab_zone *z)
+{
+	unsigned long min = rd(&z->wmark[LAB_ALLOC_WMARK_MIN]), most = 0;
+
+	for (int i = 0; i < LAB_NR_ZONE_TYPES; i++) {
+		unsigned long reserve = rd(&z->lowmem_reserve[i]);
+
+		most = reserve > most ? reserve : most;
+	}
+	min -= min / 2;
+	wr(&z->open_above[0], min - min / 4 + most);
+	wr(&z->open_above[1], rd(&z->wmark[LAB_ALLOC_WMARK_HIGH]) + most);
+	wr(&z->open, z->store != NULL ? lab_open(z, rd(&z->nr_free)) : 0);
+}
+
 /** [__setup_per_zone_wmarks] */
 void
 lab_zone_set_marks(struct lab_zone *z)
@@ -25,6 +43,7 @@ lab_zone_set_marks(struct lab_zone *z)
 	wr(&z->wmark[LAB_ALLOC_WMARK_HIGH], w.high);
 	wr(&z->wmark[LAB_NR_WMARKS - 1], w.promo);
 	wr(&z->boost, 0); /* it was a share of the old marks */
+	set_open(z);
 }
 
 int
@@ -68,7 +87,10 @@ lab_zone_set_lowmem_reserve(struct lab_zone *z, enum lab_zone_type highest, unsi
 	if ((unsigned int)highest >= LAB_NR_ZONE_TYPES)
 		return -EINVAL;
 	/* More than any zone has; more still would overflow in the gate's sums. */
+	lab_spin_lock(&z->lock);
 	wr(&z->lowmem_reserve[highest], pages < MAX_RESERVE ? pages : MAX_RESERVE);
+	set_open(z);
+	lab_spin_unlock(&z->lock);
 	return 0;
 }
 

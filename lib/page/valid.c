@@ -162,8 +162,8 @@ check_list(const struct lab_zone *z, const struct lab_list *l, uint32_t key, uns
 	return true;
 }
 
-bool
-lab_buddy_is_valid(struct lab_zone *z, char *why, size_t len)
+static bool
+check_lists(struct lab_zone *z, char *why, size_t len)
 {
 	for (unsigned int mt = 0; mt < LAB_MIGRATE_TYPES; mt++) {
 		for (unsigned int order = 0; order < LAB_NR_ORDERS; order++) {
@@ -263,15 +263,14 @@ check_marks(const struct lab_zone *z, char *why, size_t len)
 	return true;
 }
 
-static bool
-check_all(struct lab_zone *z, char *why, size_t len)
+bool
+lab_buddy_is_valid(struct lab_zone *z, char *why, size_t len)
 {
 	struct sums s = {0};
 
 	return check_pageblocks(z, &s, why, len) && check_frames(z, &s, why, len) &&
-	       lab_frame_ops(z)->is_valid(z, why, len) && check_blocks(z, &s, why, len) &&
-	       check_pcp(z, &s, why, len) && check_sums(z, &s, why, len) &&
-	       check_marks(z, why, len);
+	       check_lists(z, why, len) && check_blocks(z, &s, why, len) &&
+	       check_pcp(z, &s, why, len) && check_sums(z, &s, why, len);
 }
 
 bool
@@ -282,7 +281,7 @@ lab_zone_is_valid(struct lab_zone *z, char *why, size_t len)
 	if (z == NULL || z->magic != LAB_ZONE_MAGIC)
 		return fail(why, len, "this is no zone");
 	lab_zone_freeze(z);
-	ok = check_all(z, why, len);
+	ok = lab_frame_ops(z)->is_valid(z, why, len) && check_marks(z, why, len);
 	lab_zone_thaw(z);
 	return ok;
 }

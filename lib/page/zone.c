@@ -26,6 +26,7 @@ static_assert(sizeof(struct lab_frame) < LAB_FRAME_META_BYTES,
 
 static const struct lab_frame_ops *const ops_table[LAB_NR_ALLOCATORS] = {
 	[LAB_ALLOCATOR_BUDDY] = &lab_buddy_ops,
+	[LAB_ALLOCATOR_LABYRINTH] = &lab_labyrinth_ops,
 };
 
 const struct lab_frame_ops *
@@ -53,9 +54,10 @@ frames_offset(unsigned int nr_cpus)
 }
 
 static size_t
-pageblocks_offset(unsigned int nr_cpus, unsigned long nr_pages)
+pageblocks_offset(enum lab_allocator allocator, unsigned int nr_cpus, unsigned long nr_pages)
 {
-	return frames_offset(nr_cpus) + round_line(nr_pages * sizeof(struct lab_frame));
+	return frames_offset(nr_cpus) +
+	       round_line(ops_table[allocator]->layout(NULL, NULL, nr_cpus, nr_pages));
 }
 
 static unsigned int
@@ -67,7 +69,7 @@ cpus_of(const struct lab_zone_config *cfg)
 size_t
 lab_zone_meta_size(const struct lab_zone_config *cfg)
 {
-	return round_line(pageblocks_offset(cpus_of(cfg), cfg->nr_pages) +
+	return round_line(pageblocks_offset(cfg->allocator, cpus_of(cfg), cfg->nr_pages) +
 			  (cfg->nr_pages >> LAB_PAGEBLOCK_ORDER) + 1);
 }
 
@@ -220,8 +222,10 @@ set_layout(struct lab_zone *z, const struct lab_zone_config *cfg)
 	z->spanned = cfg->nr_pages;
 	z->nr_cpus = cpus_of(cfg);
 	z->pcp = (void *)(meta + pcp_offset());
-	z->frames = (void *)(meta + frames_offset(z->nr_cpus));
-	z->pageblock_mt = (void *)(meta + pageblocks_offset(z->nr_cpus, cfg->nr_pages));
+	ops_table[cfg->allocator]->layout(
+		z, meta + frames_offset(z->nr_cpus), z->nr_cpus, cfg->nr_pages);
+	z->pageblock_mt =
+		(void *)(meta + pageblocks_offset(cfg->allocator, z->nr_cpus, cfg->nr_pages));
 }
 
 static void
@@ -240,6 +244,7 @@ set_settings(struct lab_zone *z, const struct lab_zone_config *cfg)
 	for (int i = 0; i < LAB_NR_ZONE_TYPES; i++)
 		lab_zone_set_lowmem_reserve(z, i, cfg->lowmem_reserve[i]);
 	wr(&z->pcp_on, !cfg->no_pcp);
+	z->stack_owner = !cfg->no_pcp && percpu_available() ? lab_process_id() : 0;
 	/* 6.1 does not know the flag: as if the high mark were always missed. */
 	wr(&z->below_high, cfg->linux_version == LAB_LINUX_6_1);
 }
@@ -256,28 +261,11 @@ set_pageblocks(struct lab_zone *z, unsigned long cma_pages)
 									     : LAB_MIGRATE_CMA);
 }
 
-/** The largest order, within a pageblock, of a block that starts at pfn and ends by `end`. */
-static unsigned int
-largest_order(uint32_t pfn, uint32_t end)
-{
-	unsigned int order = 0;
-
-	while (order < LAB_PAGEBLOCK_ORDER && !(pfn & ((2U << order) - 1)) &&
-		end - pfn >= 2U << order)
-		order++;
-	return order;
-}
-
-/** Hand frames to the allocator, in rising order so that they are used in it. Locked. */
+/** Hand frames to the allocator. Locked. */
 static void
 release_frames(struct lab_zone *z, uint32_t start, uint32_t end)
 {
-	for (uint32_t pfn = start; pfn < end;) {
-		unsigned int order = largest_order(pfn, end);
-
-		lab_frame_ops(z)->give(z, pfn, order, true);
-		pfn += 1U << order;
-	}
+	lab_frame_ops(z)->online(z, start, end);
 	inc(&z->managed, end - start);
 	z->present += end - start;
 }
@@ -289,8 +277,7 @@ fill(struct lab_zone *z, bool offline)
 		release_frames(z, 0, z->spanned);
 		return;
 	}
-	for (uint32_t pfn = 0; pfn < z->spanned; pfn++)
-		lab_frame_set(z, pfn, lab_word(LAB_FRAME_OFFLINE, 0, 0, 0));
+	lab_frame_ops(z)->set_offline(z);
 }
 
 int
@@ -316,7 +303,6 @@ lab_zone_create(struct lab_zone **zone, const struct lab_zone_config *cfg)
 	set_settings(z, cfg);
 	set_pageblocks(z, cfg->cma_pages);
 	lab_pcp_init(z);
-	lab_frame_ops(z)->reset(z);
 	fill(z, cfg->offline);
 	lab_zone_set_marks(z);
 	lab_pcp_setup(z);
@@ -371,12 +357,10 @@ lab_zone_online(struct lab_zone *z, void *base, unsigned long nr_pages)
 		return -EINVAL;
 	lab_spin_lock(&z->lock);
 	for (uint32_t pfn = start; pfn < start + nr_pages && ret == 0; pfn++) {
-		if (lab_word_state(lab_frame_word(z, pfn)) != LAB_FRAME_OFFLINE)
+		if (!lab_frame_ops(z)->is_offline(z, pfn))
 			ret = -EEXIST;
 	}
 	if (ret == 0) {
-		for (uint32_t pfn = start; pfn < start + nr_pages; pfn++)
-			lab_frame_set(z, pfn, lab_word(LAB_FRAME_INSIDE, 0, 0, 0));
 		release_frames(z, start, start + nr_pages);
 		lab_zone_set_marks(z);
 	}

@@ -20,9 +20,11 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "frames.h"
 #include "gfp.h"
 #include "lab_base.h"
 #include "lab_page.h"
+#include "percpu.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -179,6 +181,7 @@ struct lab_pcp {
 	struct lab_list lists[LAB_PCP_NR_LISTS];
 	struct lab_counts n;
 	_Atomic uint64_t hit, refill, drain_pages;
+	struct frames_cursor cursor; /**< of the labyrinth allocator */
 };
 
 /* ------------------------------------------------------------------- zone */
@@ -214,6 +217,13 @@ struct lab_events {
 #define lab_event_add(z, name, n)                                                                  \
 	atomic_fetch_add_explicit(&(z)->ev.name, (n), memory_order_relaxed)
 
+/** Who passes the gate without being asked, while the free pages last. */
+#define LAB_OPEN_ATOMIC 1U
+#define LAB_OPEN_ALL    2U
+
+/** Stacks of a CPU: Unmovable, Movable, Reclaimable. */
+#define LAB_NR_STACKS LAB_MIGRATE_PCPTYPES
+
 struct lab_zone {
 	/* Set at creation, but for the marks; read by every request. */
 	uint64_t magic;
@@ -234,6 +244,15 @@ struct lab_zone {
 	_Atomic unsigned long wmark[LAB_NR_WMARKS];
 	_Atomic unsigned long boost;
 	_Atomic unsigned long lowmem_reserve[LAB_NR_ZONE_TYPES];
+
+	/* The labyrinth allocator's; not used by the buddy's. */
+	_Atomic uint8_t open; /**< LAB_OPEN_*: requests of order 0 that would pass the gate */
+	_Atomic unsigned long open_above[2]; /**< the free pages that it takes, by bit */
+	uint32_t stack_owner;                /**< the process that has stacks; 0: none */
+	struct frames *store;
+	uint8_t *orders;
+	struct percpu stacks[LAB_NR_STACKS];
+	_Atomic uint64_t refilled, flushed, stolen; /**< pages that stacks got and gave unasked */
 
 	/* Free lists and what they add up to. */
 	alignas(LAB_CACHE_LINE) struct lab_spin lock;
@@ -332,39 +351,83 @@ lab_scale_is_ok(unsigned int factor)
 /** Beside Linux's ALLOC_*: this refill has had to steal, so it claims nothing. [RMQUEUE_STEAL] */
 #define LAB_ALLOC_STEAL 0x1000U
 
+/** Beside Linux's ALLOC_*: this refill has had to steal, so it claims nothing. [RMQUEUE_STEAL] */
+#define LAB_ALLOC_STEAL 0x1000U
+
+struct lab_request;
+
 /**
- * A frame allocator: who hands out blocks once the gate has let a request in. The zone's lock is
- * held for every call but can_take(). Chosen by the index in the zone, for a pointer would mean nothing to the
+ * A frame allocator: who hands out blocks once the gate has let a request in, with its caches and
+ * its locks if it has any. Chosen by the index in the zone, for a pointer would mean nothing to the
  * other processes that map it.
  */
 struct lab_frame_ops {
-	/** Take a block for a request, LAB_NO_PFN if there is none. Its head's word is the caller's. */
-	uint32_t (*take)(
-		struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int alloc_flags);
-	/** Give a block back; its head's word is anything but free. */
-	void (*give)(struct lab_zone *z, uint32_t pfn, unsigned int order, bool to_tail);
-	/** Would take() find one? Needs no lock. */
+	/** Bytes of metadata beside the zone and its per-CPU part; set their places in `z` if not NULL. */
+	size_t (*layout)(struct lab_zone *z, unsigned char *meta, unsigned int nr_cpus,
+		unsigned long nr_pages);
+	/** Take a block for a request and count it; LAB_NO_PFN if there is none. */
+	uint32_t (*take)(struct lab_zone *z, const struct lab_request *rq,
+		unsigned int alloc_flags);
+	/** Take up to n single frames for a request that passed the gate. @return how many. */
+	unsigned int (*bulk)(struct lab_zone *z, const struct lab_request *rq,
+		unsigned int alloc_flags, unsigned int n, void **pages);
+	/** Give back what may be an allocated block; aligned and inside of the zone. @return 0,
+	 *  -EINVAL, -EALREADY. */
+	int (*give)(struct lab_zone *z, uint32_t pfn, unsigned int order);
+	/** [split_page] @return 0, -EINVAL. */
+	int (*split)(struct lab_zone *z, uint32_t pfn, unsigned int order);
+	/** Give the caches' pages back. @return pages. */
+	unsigned long (*drain)(struct lab_zone *z);
+	/** Would take() find a block? Needs no lock. */
 	bool (*can_take)(const struct lab_zone *z, unsigned int order, unsigned int mt,
 		unsigned int alloc_flags);
-	/** Visit the free blocks in the order in which they will be handed out. */
-	int (*walk_free)(
-		struct lab_zone *z, int (*fn)(const struct lab_block *b, void *arg), void *arg);
-	/** Empty the free structures. */
+	/** Hand frames over for the first time, in rising order. The zone's lock is held. */
+	void (*online)(struct lab_zone *z, uint32_t start, uint32_t end);
+	bool (*is_offline)(const struct lab_zone *z, uint32_t pfn);
+	/** Mark all frames as offline: at creation. */
+	void (*set_offline)(struct lab_zone *z);
+	/** Fill in of the free blocks at least what the gate asks: whether there are some of an order,
+	 *  for whom. In bounded time. */
+	void (*gate_blocks)(const struct lab_zone *z, struct lab_free_counts *out);
+	/** Fill in all free blocks by order and type. */
+	void (*count)(const struct lab_zone *z, struct lab_free_counts *out);
+	/** The block at pfn, which starts one. Everything is locked that can be. */
+	struct lab_block (*block_at)(const struct lab_zone *z, uint32_t pfn);
+	/** Visit the free blocks in the order in which they will be handed out. Locked likewise. */
+	int (*walk_free)(struct lab_zone *z, int (*fn)(const struct lab_block *b, void *arg),
+		void *arg);
+	/** Forget all blocks: no frame is free, none is allocated. Locked likewise. */
 	void (*reset)(struct lab_zone *z);
-	/** Put a free block at the end of the order of handing out, without merging. */
-	void (*place)(struct lab_zone *z, uint32_t pfn, unsigned int order);
-	/** Check the free structures; false with `why` filled. */
+	/** Put a block into a zone that was reset: free, at the end of the order of handing out, or
+	 *  allocated. Locked likewise. */
+	void (*place)(struct lab_zone *z, const struct lab_block *b);
+	/** Check the whole; false with `why` filled. Locked likewise. */
 	bool (*is_valid)(struct lab_zone *z, char *why, size_t len);
+	/** Add what the allocator counts in its own way; may be NULL. */
+	void (*stats)(const struct lab_zone *z, struct lab_zone_stats *out);
 };
 
 extern const struct lab_frame_ops lab_buddy_ops;
+extern const struct lab_frame_ops lab_labyrinth_ops;
 
 const struct lab_frame_ops *lab_frame_ops(const struct lab_zone *z);
 
 /* valid.c */
 bool lab_buddy_is_valid(struct lab_zone *z, char *why, size_t len);
 
-/* buddy.c: free lists. */
+/* buddy.c: free lists. The zone's lock is held for every call but can_take(). */
+/** Take a block, LAB_NO_PFN if there is none. Its head's word is the caller's. [rmqueue_buddy] */
+uint32_t lab_buddy_take(
+	struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int alloc_flags);
+/** Give a block back; its head's word is anything but free. */
+void lab_buddy_give(struct lab_zone *z, uint32_t pfn, unsigned int order, bool to_tail);
+bool lab_buddy_can_take(const struct lab_zone *z, unsigned int order, unsigned int mt,
+	unsigned int alloc_flags);
+int lab_buddy_walk_free(
+	struct lab_zone *z, int (*fn)(const struct lab_block *b, void *arg), void *arg);
+void lab_buddy_reset(struct lab_zone *z);
+/** Put a free block at the end of the order of handing out, without merging. */
+void lab_buddy_place(struct lab_zone *z, uint32_t pfn, unsigned int order);
 void lab_buddy_account(struct lab_zone *z, unsigned int mt, long pages);
 /** Take a block off its list, uncounted. Its head's word stays for the caller to set. */
 void lab_buddy_del(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt);
@@ -401,6 +464,8 @@ bool lab_pcp_has(struct lab_zone *z, unsigned int order, unsigned int mt);
 void lab_pcp_put(
 	struct lab_zone *z, struct lab_pcp *p, uint32_t pfn, unsigned int order, unsigned int mt);
 unsigned long lab_pcp_pages(const struct lab_zone *z);
+/** Give back what the lists hold. @return pages. */
+unsigned long lab_pcp_drain_all(struct lab_zone *z);
 
 extern __thread unsigned int lab_this_cpu __attribute__((tls_model("initial-exec")));
 #define LAB_CPU_UNSET UINT32_MAX
@@ -500,6 +565,13 @@ enum lab_cause lab_gate_check(struct lab_zone *z, const struct lab_request *rq, 
 /** The gate opened but no block was found: say why. */
 void lab_gate_no_block(struct lab_zone *z, const struct lab_request *rq, struct lab_verdict *v);
 
+static inline uint8_t
+lab_open(const struct lab_zone *z, unsigned long nr_free)
+{
+	return (nr_free > rd(&z->open_above[0]) ? LAB_OPEN_ATOMIC : 0) |
+	       (nr_free > rd(&z->open_above[1]) ? LAB_OPEN_ALL : 0);
+}
+
 /** Bit o: a block of order o is free for a request with these flags, highatomic apart. */
 static inline uint32_t
 lab_usable_orders(const struct lab_zone *z, unsigned int alloc_flags)
@@ -530,7 +602,21 @@ lab_gate_open(struct lab_zone *z, const struct lab_request *rq, unsigned long ma
 		need += rd(&z->nr_free_cma);
 	if (rd(&z->nr_free) <= need)
 		return false;
-	return rq->order == 0 || lab_usable_orders(z, alloc_flags) >> rq->order;
+	if (rq->order == 0)
+		return true;
+	if (z->store != NULL)
+		return frames_largest(z->store) > rq->order;
+	return lab_usable_orders(z, alloc_flags) >> rq->order;
+}
+
+/* process.c */
+extern uint32_t lab_process;
+
+/** A number that no other living process has, never 0. */
+static inline uint32_t
+lab_process_id(void)
+{
+	return lab_process;
 }
 
 /* alloc.c */

@@ -229,7 +229,7 @@ take(struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int alloc
 	uint32_t pfn;
 
 	lab_spin_lock(&z->lock);
-	pfn = lab_frame_ops(z)->take(z, order, mt, alloc_flags);
+	pfn = lab_buddy_take(z, order, mt, alloc_flags);
 	if (pfn != LAB_NO_PFN)
 		lab_frame_set(z, pfn, lab_word(LAB_FRAME_ALLOCATED, order, mt, 0));
 	lab_spin_unlock(&z->lock);

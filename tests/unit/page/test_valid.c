@@ -181,8 +181,8 @@ test_apart(void **state)
 
 	lab_spin_lock(&z->lock);
 	lab_buddy_del(z, 0, 10, LAB_MIGRATE_MOVABLE);
-	lab_frame_ops(z)->place(z, 0, 9);
-	lab_frame_ops(z)->place(z, 512, 9);
+	lab_buddy_place(z, 0, 9);
+	lab_buddy_place(z, 512, 9);
 	lab_buddy_account(z, LAB_MIGRATE_MOVABLE, -1024);
 	lab_spin_unlock(&z->lock);
 	check_broken(z, "apart from its buddy");

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/**
+ * @file process.c
+ * Which process this is, without a system call: zones are shared, per-CPU stacks are not.
+ */
+#include <pthread.h>
+#include <unistd.h>
+
+#include "zone.h"
+
+uint32_t lab_process;
+
+static void
+name_process(void)
+{
+	lab_process = (uint32_t)getpid();
+}
+
+__attribute__((constructor(101))) static void
+name_process_at_start(void)
+{
+	name_process();
+	pthread_atfork(NULL, NULL, name_process);
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/* Zones on the labyrinth frame allocator: Linux's gate before it, no false refusal behind it. */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lab_base.h"
+#include "lab_page.h"
+
+static struct lab_zone *
+make(unsigned long nr_pages, long min_free_kbytes, bool stacks)
+{
+	struct lab_zone_config cfg = lab_zone_config_default(nr_pages);
+	struct lab_zone *z;
+
+	cfg.allocator = LAB_ALLOCATOR_LABYRINTH;
+	cfg.nr_cpus = sysconf(_SC_NPROCESSORS_CONF);
+	cfg.min_free_kbytes = min_free_kbytes;
+	cfg.no_pcp = !stacks;
+	assert_int_equal(lab_zone_create(&z, &cfg), 0);
+	return z;
+}
+
+static void
+assert_valid(struct lab_zone *z)
+{
+	char why[200] = "";
+
+	if (!lab_zone_is_valid(z, why, sizeof(why)))
+		fail_msg("%s", why);
+}
+
+static unsigned long
+nr_free(struct lab_zone *z)
+{
+	struct lab_zone_info info;
+
+	lab_zone_info_get(z, &info);
+	return info.nr_free;
+}
+
+/* ------------------------------------------------------------------- gate */
+
+/* min = 1000 pages: GFP_ATOMIC has 5/8 of them to itself, as with the buddy allocator. */
+static void
+boundary(bool stacks)
+{
+	struct lab_zone *z = make(16384, 4000, stacks);
+	void *page;
+
+	while ((page = lab_alloc_pages(z, LAB_GFP_ATOMIC, 0)) != NULL)
+		;
+	assert_int_equal(errno, EAGAIN);
+	lab_drain_all_pages(z);
+	assert_int_equal(nr_free(z), 375);
+	assert_null(lab_alloc_pages(z, LAB_GFP_NOWAIT, 0));
+	assert_int_equal(lab_zone_explain(z, LAB_GFP_ATOMIC, 0, NULL), LAB_CAUSE_WATERMARK);
+	assert_valid(z);
+	lab_zone_destroy(z);
+}
+
+static void
+test_boundary(void **state)
+{
+	boundary(false);
+	boundary(true);
+}
+
+static void
+test_order_cause(void **state)
+{
+	struct lab_zone *z = make(1024, 0, false);
+	static void *page[1024];
+	unsigned int n = 0;
+
+	while ((page[n] = lab_alloc_pages(z, LAB_GFP_ATOMIC, 0)) != NULL)
+		n++;
+	assert_int_equal(n, 1024);
+	assert_int_equal(errno, ENOMEM);
+	for (unsigned int i = 0; i < n; i++)
+		if (lab_page_to_pfn(z, page[i]) % 2 == 0)
+			assert_int_equal(lab_free_pages(z, page[i], 0), 0);
+	assert_null(lab_alloc_pages(z, LAB_GFP_ATOMIC, 1));
+	assert_int_equal(errno, ENOSPC);
+	assert_non_null(lab_alloc_pages(z, LAB_GFP_ATOMIC, 0));
+	assert_valid(z);
+	lab_zone_destroy(z);
+}
+
+static void
+test_bad_frees(void **state)
+{
+	struct lab_zone *z = make(4096, 0, false);
+	struct lab_zone_stats s;
+	char *page = lab_alloc_pages(z, LAB_GFP_ATOMIC, 3);
+	int local;
+
+	assert_int_equal(lab_free_pages(z, &local, 0), -EINVAL);
+	assert_int_equal(lab_free_pages(z, page + 1, 3), -EINVAL);
+	assert_int_equal(lab_free_pages(z, page, 2), -EINVAL);
+	assert_int_equal(lab_free_pages(z, page, 0), -EINVAL);
+	assert_int_equal(lab_free_pages(z, page + 4096, 0), -EINVAL);
+	assert_int_equal(lab_free_pages(z, page, 3), 0);
+	assert_int_equal(lab_free_pages(z, page, 3), -EALREADY);
+	assert_int_equal(lab_free_pages(z, page, 0), -EALREADY);
+	lab_zone_stats_get(z, &s);
+	assert_int_equal(s.bad_free, 7);
+	assert_int_equal(lab_zone_destroy(z), 0);
+}
+
+/* ------------------------------------------------------------------ model */
+
+struct held {
+	void *page;
+	unsigned int order;
+};
+
+static void
+run_model(uint64_t seed, bool stacks)
+{
+	static struct held held[32768];
+	struct lab_zone *z = make(8192 + 77, 0, stacks);
+	unsigned long allocs = 0, frees = 0, pages = 0;
+	struct lab_zone_stats s;
+	unsigned int n = 0;
+	struct lab_rng rng;
+
+	lab_rng_seed(&rng, seed);
+	for (unsigned int i = 0; i < 40000; i++) {
+		if (lab_rng_below(&rng, 100) < (i / 8000 % 2 ? 40U : 60U)) {
+			unsigned int order = lab_rng_below(&rng, 3) ? 0 : lab_rng_below(&rng, 11);
+			lab_gfp_t gfp = lab_rng_below(&rng, 2) ? LAB_GFP_ATOMIC
+							       : LAB_GFP_ATOMIC | __LAB_GFP_MOVABLE;
+			void *page = lab_alloc_pages(z, gfp, order);
+
+			if (page == NULL)
+				continue;
+			held[n++] = (struct held){page, order};
+			pages += 1UL << order;
+			allocs++;
+		} else if (n > 0) {
+			unsigned int k = lab_rng_below(&rng, n);
+
+			assert_int_equal(lab_free_pages(z, held[k].page, held[k].order), 0);
+			pages -= 1UL << held[k].order;
+			held[k] = held[--n];
+			frees++;
+		}
+		if (i % 400 == 0) {
+			lab_drain_all_pages(z);
+			assert_valid(z);
+			assert_int_equal(nr_free(z), 8192 + 77 - pages);
+		}
+	}
+	lab_zone_stats_get(z, &s);
+	for (unsigned int o = 1; o < LAB_NR_ORDERS; o++) {
+		s.alloc[0] += s.alloc[o];
+		s.free[0] += s.free[o];
+	}
+	assert_int_equal(s.alloc[0], allocs);
+	assert_int_equal(s.free[0], frees);
+	assert_int_equal(lab_zone_destroy(z), n);
+}
+
+static void
+test_model(void **state)
+{
+	for (uint64_t seed = 1; seed <= 3; seed++) {
+		run_model(seed, false);
+		run_model(seed, true);
+	}
+}
+
+/* ---------------------------------------------------- no false refusal */
+
+struct elsewhere {
+	struct lab_zone *z;
+	void *page[2000];
+	int cpu;
+};
+
+/* Leaves pages on another CPU's stack. */
+static void *
+free_elsewhere(void *arg)
+{
+	struct elsewhere *e = arg;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(e->cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	for (unsigned int i = 0; i < 2000; i++)
+		lab_assert_always(lab_free_pages(e->z, e->page[i], 0) == 0);
+	return NULL;
+}
+
+static void
+test_no_page_is_out_of_reach(void **state)
+{
+	struct elsewhere e = {.z = make(8192, 0, true)};
+	unsigned int n = 0;
+	pthread_t thread;
+	void *page;
+
+	for (unsigned int i = 0; i < 2000; i++)
+		e.page[i] = lab_alloc_page_gfp_atomic(e.z);
+	for (e.cpu = 0; e.cpu < 2; e.cpu++) {
+		pthread_create(&thread, NULL, free_elsewhere, &e);
+		pthread_join(thread, NULL);
+		for (n = 0; n < 2000; n++)
+			assert_non_null(e.page[n] = lab_alloc_page_gfp_atomic(e.z));
+	}
+	pthread_create(&thread, NULL, free_elsewhere, &e);
+	pthread_join(thread, NULL);
+	for (n = 0; (page = lab_alloc_page_gfp_atomic(e.z)) != NULL; n++)
+		;
+	assert_int_equal(n, 8192);
+	assert_int_equal(lab_zone_destroy(e.z), 8192);
+}
+
+/* ------------------------------------------- a handler within an allocation */
+
+static struct lab_zone *shared;
+static _Atomic unsigned long interruptions;
+
+static void
+use_zone(struct lab_zone *z)
+{
+	void *a = lab_alloc_page_gfp_atomic(z), *b = lab_alloc_pages(z, LAB_GFP_ATOMIC, 2);
+
+	lab_assert_always(lab_free_pages(z, a, 0) == 0);
+	lab_assert_always(lab_free_pages(z, b, 2) == 0);
+}
+
+static void
+interrupt(int sig)
+{
+	int err = errno;
+
+	use_zone(shared);
+	interruptions++;
+	errno = err;
+}
+
+static void *
+work(void *arg)
+{
+	void *page[300];
+
+	while (interruptions < 20000) {
+		for (unsigned int i = 0; i < 300; i++)
+			page[i] = lab_alloc_page_gfp_atomic(shared);
+		use_zone(shared);
+		for (unsigned int i = 0; i < 300; i++)
+			lab_assert_always(lab_free_pages(shared, page[i], 0) == 0);
+	}
+	return NULL;
+}
+
+static void
+test_signal_handler(void **state)
+{
+	struct itimerval it = {{0, 50}, {0, 50}}, off = {{0, 0}, {0, 0}};
+	pthread_t thread[2];
+
+	shared = make(16384, 0, true);
+	signal(SIGALRM, interrupt);
+	setitimer(ITIMER_REAL, &it, NULL);
+	for (unsigned int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, work, NULL);
+	for (unsigned int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	setitimer(ITIMER_REAL, &off, NULL);
+	lab_drain_all_pages(shared);
+	assert_valid(shared);
+	assert_int_equal(nr_free(shared), 16384);
+	assert_int_equal(lab_zone_destroy(shared), 0);
+}
+
+/* ---------------------------------------------------------- other ends */
+
+static void
+test_online(void **state)
+{
+	struct lab_zone_config cfg = lab_zone_config_default(4096);
+	struct lab_zone *z;
+	unsigned int n = 0;
+
+	cfg.allocator = LAB_ALLOCATOR_LABYRINTH;
+	cfg.min_free_kbytes = 0;
+	cfg.offline = true;
+	assert_int_equal(lab_zone_create(&z, &cfg), 0);
+	assert_null(lab_alloc_page_gfp_atomic(z));
+	assert_int_equal(lab_zone_online(z, lab_pfn_to_page(z, 100), 3), 0);
+	assert_int_equal(lab_zone_online(z, lab_pfn_to_page(z, 102), 1), -EEXIST);
+	assert_int_equal(lab_zone_online(z, lab_pfn_to_page(z, 1000), 1001), 0);
+	assert_valid(z);
+	while (lab_alloc_page_gfp_atomic(z) != NULL)
+		n++;
+	assert_int_equal(n, 1004);
+	assert_int_equal(lab_zone_destroy(z), 1004);
+}
+
+LABYRINTH_DEFINE(grid, 600, .allocator = LAB_ALLOCATOR_LABYRINTH, .min_free_kbytes = 0);
+
+static void
+test_static(void **state)
+{
+	unsigned int n = 0;
+
+	assert_valid(grid);
+	while (lab_alloc_page_gfp_atomic(grid) != NULL)
+		n++;
+	assert_int_equal(n, 600);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_boundary),
+		cmocka_unit_test(test_order_cause),
+		cmocka_unit_test(test_bad_frees),
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_no_page_is_out_of_reach),
+		cmocka_unit_test(test_signal_handler),
+		cmocka_unit_test(test_online),
+		cmocka_unit_test(test_static),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
