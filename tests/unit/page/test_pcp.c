@@ -185,12 +185,12 @@ static void
 test_high_6_12(void **state)
 {
 	struct lab_zone *z = make_pcp_zone(LAB_LINUX_6_12, 1);
-	static void *pages[40000];
+	static void *pages[10000];
 	int most = 0;
 
-	alloc_many(z, pages, 40000, 0);
+	alloc_many(z, pages, 10000, 0);
 	assert_true(pcp(z, 0).high > 640);
-	for (unsigned int i = 0; i < 40000; i++) {
+	for (unsigned int i = 0; i < 10000; i++) {
 		assert_int_equal(lab_free_pages(z, pages[i], 0), 0);
 		if (pcp(z, 0).count > most)
 			most = pcp(z, 0).count;
@@ -201,25 +201,32 @@ test_high_6_12(void **state)
 	lab_zone_destroy(z);
 }
 
-/** 6.12 drains as many pages as were freed in a row: with requests between, just the batch. */
+/* 6.12 drains as many pages as were freed in a row, up to batch << 5; with requests between, just the
+ * batch. A zone of 16384 pages has batch 3 (b = 4, 1.5 b = 6, 4 - 1) and lists of at most 2048. */
 static void
 test_drain_6_12(void **state)
 {
-	struct lab_zone *z = make_pcp_zone(LAB_LINUX_6_12, 1);
-	static void *pages[20000];
-	unsigned int n = 20000;
+	struct lab_zone_config cfg = lab_zone_config_default(16384);
+	struct lab_zone *z = make_zone(&cfg);
+	static void *pages[5000];
+	unsigned int n = 5000;
 
+	lab_cpu_set(0);
 	alloc_many(z, pages, n, 0);
+	assert_int_equal(pcp(z, 0).high, 2048);
 	lab_zone_stats_reset(z);
 	while (zone_stats(z).pcp_drain_pages == 0) {
 		assert_int_equal(lab_free_pages(z, pages[--n], 0), 0);
 		assert_int_equal(lab_free_pages(z, pages[--n], 0), 0);
 		pages[n++] = lab_alloc_pages(z, LAB_GFP_ATOMIC, 0);
 	}
-	assert_int_equal(zone_stats(z).pcp_drain_pages, BATCH);
-	while (zone_stats(z).pcp_drain_pages <= BATCH)
+	assert_int_equal(zone_stats(z).pcp_drain_pages, 3);
+	while (zone_stats(z).pcp_drain_pages < 400)
 		assert_int_equal(lab_free_pages(z, pages[--n], 0), 0);
-	assert_in_range(zone_stats(z).pcp_drain_pages, 2 * BATCH + 1, BATCH + 480);
+	lab_zone_stats_reset(z);
+	while (zone_stats(z).pcp_drain_pages == 0)
+		assert_int_equal(lab_free_pages(z, pages[--n], 0), 0);
+	assert_int_equal(zone_stats(z).pcp_drain_pages, 3 << 5);
 	lab_zone_destroy(z);
 }
 

@@ -13,6 +13,7 @@
 
 #define SPAN      (20 * PAGEBLOCK + 77)
 #define MAX_OWNED SPAN
+#define STEPS     (LAB_ASSERT_TIER >= 2 ? 9000U : 40000U) /* each validates the zone then */
 
 struct owned {
 	uint64_t *page;
@@ -399,9 +400,9 @@ test_6_12(void **state)
 {
 	struct lab_zone_config cfg = config();
 
-	run(1, 40000, &cfg);
+	run(1, STEPS, &cfg);
 	cfg.no_pcp = true;
-	run(2, 40000, &cfg);
+	run(2, STEPS, &cfg);
 }
 
 static void
@@ -410,9 +411,9 @@ test_6_1(void **state)
 	struct lab_zone_config cfg = config();
 
 	cfg.linux_version = LAB_LINUX_6_1;
-	run(3, 40000, &cfg);
+	run(3, STEPS, &cfg);
 	cfg.no_pcp = true;
-	run(4, 40000, &cfg);
+	run(4, STEPS, &cfg);
 }
 
 static void
@@ -421,7 +422,7 @@ test_cma(void **state)
 	struct lab_zone_config cfg = config();
 
 	cfg.cma_pages = 6 * PAGEBLOCK;
-	run(5, 40000, &cfg);
+	run(5, STEPS, &cfg);
 }
 
 static void
@@ -430,7 +431,7 @@ test_offline(void **state)
 	struct lab_zone_config cfg = config();
 
 	cfg.offline = true;
-	run(6, 40000, &cfg);
+	run(6, STEPS, &cfg);
 }
 
 static void
@@ -441,7 +442,7 @@ test_dma32(void **state)
 	cfg.type = LAB_ZONE_DMA32;
 	cfg.linux_version = LAB_LINUX_6_1;
 	cfg.cma_pages = 2 * PAGEBLOCK;
-	run(7, 40000, &cfg);
+	run(7, STEPS, &cfg);
 }
 
 int

@@ -20,7 +20,7 @@
 #define NR_WORKERS 4
 #define NR_HELD    400
 #define NR_BOXES   64
-#define STEPS      30000
+#define STEPS      (LAB_ASSERT_TIER >= 2 ? 3000 : 30000) /* each validates the zone then */
 
 /** Checks in workers, where cmocka's cannot be used. */
 #define CHECK(cond) lab_assert_always(cond)
@@ -243,6 +243,8 @@ test_threads(void **state)
 
 /* ------------------------------------------------------------ double frees */
 
+#define NR_RACES (LAB_ASSERT_TIER >= 2 ? 400 : 2000)
+
 struct race {
 	struct lab_zone *z;
 	void *_Atomic page;
@@ -255,7 +257,7 @@ free_once(void *arg)
 {
 	struct race *r = arg;
 
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < NR_RACES; i++) {
 		int ret;
 
 		pthread_barrier_wait(&r->start); /* the page is there */
@@ -279,9 +281,9 @@ test_double_free_race(void **state)
 	pthread_barrier_init(&r.start, NULL, 3);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, free_once, &r), 0);
-	for (int i = 0; i < 2000; i++) {
-		if (i % 500 == 0)
-			lab_zone_set_pcp(r.z, i % 1000 == 0);
+	for (int i = 0; i < NR_RACES; i++) {
+		if (i % 50 == 0)
+			lab_zone_set_pcp(r.z, i % 100 == 0);
 		r.page = lab_alloc_page_gfp_atomic(r.z);
 		assert_non_null(r.page);
 		pthread_barrier_wait(&r.start);
@@ -292,7 +294,7 @@ test_double_free_race(void **state)
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
 	assert_valid(r.z);
-	assert_int_equal(zone_stats(r.z).bad_free, 2000);
+	assert_int_equal(zone_stats(r.z).bad_free, NR_RACES);
 	assert_int_equal(lab_zone_destroy(r.z), 0);
 }
 
@@ -304,7 +306,7 @@ split_and_merge(void *arg)
 	struct worker *w = arg;
 
 	pthread_barrier_wait(&w->s->start);
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < STEPS; i++) {
 		void *page = lab_alloc_pages(w->s->z, LAB_GFP_NOWAIT, 0);
 
 		CHECK(page != NULL);
