@@ -8,8 +8,9 @@
 #include "app.h"
 #include "packet.h"
 
-#define IP_SRC RTE_IPV4(198, 18, 0, 1)
-#define IP_DST RTE_IPV4(198, 18, 0, 2)
+/* RFC 2544's network for benchmarks: 198.18.0.1 and .2 (DPDK's macro shifts into the sign bit) */
+#define IP_SRC 0xc6120001u
+#define IP_DST 0xc6120002u
 
 void
 packet_headers(struct packet_headers *h, const struct fwd_stream *fs, uint32_t len)
