@@ -221,7 +221,7 @@ lab_alloc_finish(struct lab_zone *z, uint32_t pfn, unsigned int order, lab_gfp_t
 		memset(page, 0, LAB_PAGE_SIZE << order);
 		lab_event(z, zero_inline);
 	}
-	lab_assert_expensive(lab_zone_is_valid(z, NULL, 0));
+	lab_assert_zone(z);
 	return page;
 }
 

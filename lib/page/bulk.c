@@ -57,6 +57,6 @@ lab_alloc_pages_bulk(struct lab_zone *z, lab_gfp_t gfp, unsigned int n, void **p
 		memset(pages[i], 0, LAB_PAGE_SIZE);
 		lab_event(z, zero_inline);
 	}
-	lab_assert_expensive(lab_zone_is_valid(z, NULL, 0));
+	lab_assert_zone(z);
 	return got;
 }

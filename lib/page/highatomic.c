@@ -77,6 +77,6 @@ lab_zone_unreserve_highatomic(struct lab_zone *z, bool force)
 
 	while ((n = lab_highatomic_unreserve_one(z, force, LAB_MIGRATE_MOVABLE)) != 0)
 		blocks += n;
-	lab_assert_expensive(lab_zone_is_valid(z, NULL, 0));
+	lab_assert_zone(z);
 	return blocks;
 }

@@ -157,6 +157,6 @@ lab_zone_kswapd(struct lab_zone *z)
 	}
 	wr(&z->reclaim_active, false);
 	take_boost_away(z, boost);
-	lab_assert_expensive(lab_zone_is_valid(z, NULL, 0));
+	lab_assert_zone(z);
 	return total;
 }

@@ -308,7 +308,7 @@ lab_zone_create(struct lab_zone **zone, const struct lab_zone_config *cfg)
 	lab_pcp_setup(z);
 	z->magic = LAB_ZONE_MAGIC;
 	*zone = z;
-	lab_assert_expensive(lab_zone_is_valid(z, NULL, 0));
+	lab_assert_zone(z);
 	return 0;
 }
 
@@ -366,6 +366,6 @@ lab_zone_online(struct lab_zone *z, void *base, unsigned long nr_pages)
 	}
 	lab_spin_unlock(&z->lock);
 	lab_pcp_setup(z);
-	lab_assert_expensive(lab_zone_is_valid(z, NULL, 0));
+	lab_assert_zone(z);
 	return ret;
 }

@@ -67,6 +67,11 @@ lab_spin_unlock(struct lab_spin *s)
 	atomic_store_explicit(&s->held, 0, memory_order_release);
 }
 
+/** Validate the whole zone, in builds that do: not on the labyrinth allocator, which others go on using
+ *  meanwhile since it has no lock to keep them out. */
+#define lab_assert_zone(z)                                                                         \
+	lab_assert_expensive((z)->store != NULL || lab_zone_is_valid((z), NULL, 0))
+
 /* ----------------------------------------------------------------- frames */
 
 #define LAB_NO_PFN UINT32_MAX
