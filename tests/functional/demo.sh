@@ -41,9 +41,14 @@ check_match "and says so" '^error: cannot write the reports' "$LAB_TMP/demo.log"
 check "without a scenario it fails" [ $? != 0 ]
 check_match "and says so" '^error: no such scenario' "$LAB_TMP/demo.log"
 
-start interrupted "$demo"
-wait_log interrupted '==> running' 120
-sleep 2
+# A run that goes on until it is interrupted, however fast the machine is.
+cat >"$LAB_TMP/long.cmd" <<'END'
+port attach net_null0
+port start all
+run 600s
+END
+start interrupted "$demo" "$LAB_TMP/long.cmd"
+wait_log interrupted 'packet forwarding' 120
 app=$(pgrep -P "${LAB_PIDS[interrupted]}" labyrinth)
 note "the application is process ${app:-none}"
 check "the application runs" [ -n "$app" ]
