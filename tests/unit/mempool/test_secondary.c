@@ -21,17 +21,20 @@ static char prefix[64];
 static int
 start_eal(const char *name, const char *lcore, const char *type)
 {
-	char file_prefix[96], proc_type[48];
-	const char *args[] = {name, "-m", "32", "--no-pci", "--no-telemetry", "--lcores", lcore,
-		"--log-level=mempool.labyrinth:alert", file_prefix, proc_type};
-	char **argv = calloc(LAB_ARRAY_SIZE(args) + 1, sizeof(*argv));
+	/* EAL keeps the pointers, and may change their order */
+	static char text[10][96];
+	static char *argv[LAB_ARRAY_SIZE(text) + 1];
+	const char *args[LAB_ARRAY_SIZE(text)] = {name, "-m", "32", "--no-pci", "--no-telemetry",
+		"--lcores", lcore, "--log-level=mempool.labyrinth:alert"};
 	int ret;
 
-	snprintf(file_prefix, sizeof(file_prefix), "--file-prefix=%s", prefix);
-	snprintf(proc_type, sizeof(proc_type), "--proc-type=%s", type);
-	for (size_t i = 0; i < LAB_ARRAY_SIZE(args); i++)
-		argv[i] = strdup(args[i]);
-	ret = rte_eal_init((int)LAB_ARRAY_SIZE(args), argv);
+	for (size_t i = 0; i < 8; i++)
+		snprintf(text[i], sizeof(text[i]), "%s", args[i]);
+	snprintf(text[8], sizeof(text[8]), "--file-prefix=%s", prefix);
+	snprintf(text[9], sizeof(text[9]), "--proc-type=%s", type);
+	for (size_t i = 0; i < LAB_ARRAY_SIZE(text); i++)
+		argv[i] = text[i];
+	ret = rte_eal_init((int)LAB_ARRAY_SIZE(text), argv);
 	return ret < 0 ? -rte_errno : 0;
 }
 

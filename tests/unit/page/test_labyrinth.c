@@ -83,7 +83,7 @@ static void
 test_order_cause(void **state)
 {
 	struct lab_zone *z = make(1024, 0, false);
-	static void *page[1024];
+	static void *page[1024 + 1];
 	unsigned int n = 0;
 
 	while ((page[n] = lab_alloc_pages(z, LAB_GFP_ATOMIC, 0)) != NULL)
