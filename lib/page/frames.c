@@ -153,10 +153,10 @@ claim(struct frames *f, uint32_t child, unsigned int class)
  * @param try attempts so far: from the second on, only what the tree says counts.
  */
 static uint32_t
-pick_child(struct frames *f, unsigned int want, unsigned int class, const struct frames_cursor *cur,
+pick_child(struct frames *f, unsigned int want, unsigned int class, struct frames_cursor *cur,
 	unsigned int try)
 {
-	uint32_t child = cur->child[class] - 1;
+	uint32_t child = atomic_load_explicit(&cur->child[class], memory_order_relaxed) - 1;
 
 	if (want == PAIR)
 		return frames_search(f, PAIR);
@@ -182,7 +182,7 @@ took(struct frames *f, uint32_t child, unsigned int class, struct frames_cursor 
 	claim(f, child, class);
 	map_set(f, class, child, frames_child_class(f, child) == class);
 	frames_lower(f, child, 0);
-	cur->child[class] = child + 1;
+	atomic_store_explicit(&cur->child[class], child + 1, memory_order_relaxed);
 }
 
 /* ------------------------------------------------------------------ public */

@@ -43,7 +43,7 @@ struct frames; /**< at the start of the memory given to frames_init() */
 
 /** Where a CPU last took frames, by class: a hint, any content is right. Zero-initialise. */
 struct frames_cursor {
-	uint32_t child[FRAMES_CLASSES]; /**< child + 1, 0: none */
+	_Atomic uint32_t child[FRAMES_CLASSES]; /**< child + 1, 0: none; threads may share it */
 };
 
 /** Bytes for a store of nr frames; 64-byte aligned memory. */

@@ -252,7 +252,7 @@ struct shared {
 struct worker {
 	struct shared *s;
 	uint64_t seed;
-	unsigned long ops;
+	_Atomic unsigned long ops;
 	pthread_t thread;
 };
 
@@ -348,7 +348,7 @@ others_ops(const struct worker w[THREADS])
 	unsigned long n = 0;
 
 	for (unsigned int i = 1; i < THREADS; i++)
-		n += __atomic_load_n(&w[i].ops, __ATOMIC_RELAXED);
+		n += atomic_load(&w[i].ops);
 	return n;
 }
 
