@@ -70,7 +70,9 @@ port_info_json(struct app *app, uint16_t id)
 		cmd_fail(app, -EIO, "port %u tells nothing about itself", id);
 		return NULL;
 	}
-	rte_eth_link_get_nowait(id, &link);
+	/* A port that cannot tell has no link. */
+	if (rte_eth_link_get_nowait(id, &link))
+		memset(&link, 0, sizeof(link));
 	rte_eth_dev_get_mtu(id, &mtu);
 	rte_ether_format_addr(mac, sizeof(mac), &p->mac);
 	out = json_pack("{si ss ss ss si ss ss si sb sb si sb sb sb si so so}", "port", id, "mac",
@@ -171,7 +173,9 @@ port_summary_json(struct app *app, uint16_t id)
 		cmd_fail(app, -EIO, "port %u tells nothing about itself", id);
 		return NULL;
 	}
-	rte_eth_link_get_nowait(id, &link);
+	/* A port that cannot tell has no link. */
+	if (rte_eth_link_get_nowait(id, &link))
+		memset(&link, 0, sizeof(link));
 	rte_ether_format_addr(mac, sizeof(mac), &app->ports.p[id].mac);
 	return json_pack("{si ss ss ss ss ss}", "port", id, "mac", mac, "name",
 		device_name(id, name), "driver", driver_name(&info), "status",

@@ -395,8 +395,8 @@ unhook_port(struct lab_wire *w)
 	uint16_t n = w->cfg.nb_queues;
 
 	rte_eth_dev_stop(w->port);
-	rte_eth_dev_info_get(w->port, &info);
-	if (info.nb_rx_queues != n || info.nb_tx_queues != n)
+	if (rte_eth_dev_info_get(w->port, &info) != 0 || info.nb_rx_queues != n ||
+		info.nb_tx_queues != n)
 		rte_eth_dev_configure(w->port, n, n, &conf);
 	for (uint16_t i = 0; i < w->cfg.nb_queues; i++) {
 		struct wire_queue *q = &w->q[i];
