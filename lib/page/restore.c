@@ -29,11 +29,14 @@ cover(const struct lab_zone *z, uint8_t *map, const struct lab_block *b)
 static bool
 is_apart(const struct lab_zone *z, const uint8_t *map, const struct lab_block *b, const uint8_t *mt)
 {
-	unsigned long buddy = b->pfn ^ (1UL << b->order);
 	unsigned int own = b->migratetype, other;
+	unsigned long buddy;
 
-	if (b->state != LAB_BLOCK_FREE || b->order == LAB_MAX_ORDER || buddy >= z->spanned ||
-		map[buddy] != FREE_HEAD + b->order)
+	/* what is not free was not looked at: its order may be anything */
+	if (b->state != LAB_BLOCK_FREE || b->order == LAB_MAX_ORDER)
+		return false;
+	buddy = b->pfn ^ (1UL << b->order);
+	if (buddy >= z->spanned || map[buddy] != FREE_HEAD + b->order)
 		return false;
 	other = mt[buddy >> LAB_PAGEBLOCK_ORDER];
 	return own == other || (lab_mt_mergeable(own) && lab_mt_mergeable(other));

@@ -140,7 +140,7 @@ static void
 do_wild_free(uint8_t a, uint8_t b)
 {
 	unsigned long pfn = (a << 4 | b >> 4) % (SPAN + 10);
-	unsigned char *page = frames + pfn * LAB_PAGE_SIZE;
+	void *page = (void *)((uintptr_t)frames + pfn * LAB_PAGE_SIZE);
 	unsigned int order = b % 16;
 
 	for (unsigned int k = 0; k < l.nr; k++) {
