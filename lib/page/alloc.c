@@ -7,6 +7,9 @@
  * The passes of a request: at the low mark; at the min mark with what its flags give it of the
  * reserves; then, if it may wait, after reclaim.
  */
+#include "buddy.h"
+#include "frame_ops.h"
+#include "gate.h"
 #include "zone.h"
 
 /* --------------------------------------------------------------- one pass */
@@ -271,7 +274,7 @@ short_way(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 				__LAB_GFP_NOWARN | __LAB_GFP_NORETRY | __LAB_GFP_NOMEMALLOC |
 				__LAB_GFP_COMP | __LAB_GFP_MOVABLE | __LAB_GFP_HIGHMEM;
 
-	if (order != 0 || (gfp & ~plain) || rd(&z->injecting) || z->stack_owner != lab_process_id())
+	if (order != 0 || (gfp & ~plain) || rd(&z->watched) || z->stack_owner != lab_process_id())
 		return NULL;
 	if (!(rd(&z->open) & LAB_OPEN_ALL) &&
 		(!lab_gfp_is_atomic(gfp) || (gfp & __LAB_GFP_NOMEMALLOC)))
@@ -293,7 +296,7 @@ lab_alloc_pages(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 	}
 	if (lab_unlikely(!lab_request_init(z, &rq, gfp, order)))
 		return bad_request(z);
-	if (lab_unlikely(rd(&z->injecting)) && lab_inject_hit(z, gfp, order))
+	if (lab_unlikely(rd(&z->watched) & LAB_WATCH_INJECT) && lab_inject_hit(z, gfp, order))
 		return lab_refuse_injected(z, &rq);
 	pfn = first_pass(z, &rq);
 	if (lab_unlikely(pfn == LAB_NO_PFN))

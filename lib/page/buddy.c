@@ -7,6 +7,8 @@
  * Linux's buddy allocator: a free list per order and migratetype. A free block is on the list of the
  * type of the pageblocks that it covers, which therefore all have the same type.
  */
+#include "buddy.h"
+#include "gate.h"
 #include "zone.h"
 
 /**

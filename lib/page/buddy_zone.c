@@ -7,6 +7,9 @@
  * The buddy frame allocator as a zone uses it: the per-CPU lists before the free lists, and the word
  * of every frame, which proves what is given back.
  */
+#include "buddy.h"
+#include "frame_ops.h"
+#include "gate.h"
 #include "zone.h"
 
 static size_t

@@ -6,6 +6,8 @@
  * @file bulk.c
  * Many frames of order 0 at once, which Linux serves above the low mark only.
  */
+#include "frame_ops.h"
+#include "gate.h"
 #include "zone.h"
 
 /** All at once, while LOW plus what is asked for is free. lowmem_reserve is read for the zone's own
@@ -46,7 +48,7 @@ lab_alloc_pages_bulk(struct lab_zone *z, lab_gfp_t gfp, unsigned int n, void **p
 	}
 	if (n == 1)
 		return bulk_one(z, gfp, pages);
-	if (lab_unlikely(rd(&z->injecting)) && lab_inject_hit(z, gfp, 0)) {
+	if (lab_unlikely(rd(&z->watched) & LAB_WATCH_INJECT) && lab_inject_hit(z, gfp, 0)) {
 		lab_refuse_injected(z, &rq);
 		return 0;
 	}

@@ -7,6 +7,7 @@
  * When a type's own lists are empty: claim a pageblock of another type if most of it is free or
  * alike, else steal a single block from the smallest order, which pollutes least.
  */
+#include "buddy.h"
 #include "zone.h"
 
 #define NR_FALLBACKS (LAB_MIGRATE_PCPTYPES - 1)

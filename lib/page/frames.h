@@ -36,8 +36,8 @@
 /** Kinds of lifetime that are kept apart, each in children of its own as long as there are some. */
 #define FRAMES_CLASSES 4
 /** Columns of frames_count(), of which the first FRAMES_CLASSES are used. */
-#define FRAMES_TYPES       6
-#define FRAMES_NONE        UINT32_MAX
+#define FRAMES_TYPES 6
+#define FRAMES_NONE  UINT32_MAX
 
 struct frames; /**< at the start of the memory given to frames_init() */
 

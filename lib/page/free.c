@@ -6,6 +6,7 @@
  * @file free.c
  * Giving back. What cannot be a block is refused here, what is none by the frame allocator.
  */
+#include "frame_ops.h"
 #include "zone.h"
 
 /** The number of a frame that is the start of a possible block, LAB_NO_PFN for other addresses. */

@@ -7,6 +7,9 @@
  * Whether a request may have pages, and if not, why. The arithmetic is lab_watermark_ok()'s; here it
  * meets a zone.
  */
+#include "buddy.h"
+#include "frame_ops.h"
+#include "gate.h"
 #include "zone.h"
 
 static unsigned long

@@ -6,6 +6,7 @@
  * @file highatomic.c
  * Pageblocks set aside for atomic requests of a higher order, made from where one was served.
  */
+#include "buddy.h"
 #include "zone.h"
 
 static unsigned long

@@ -64,7 +64,7 @@ lab_zone_inject(struct lab_zone *z, const struct lab_inject *inject)
 	z->inject = *inject;
 	z->inject_count = 0;
 	lab_rng_seed(&z->inject_rng, inject->seed);
-	wr(&z->injecting, inject->probability_ppm != 0);
+	lab_watch(z, LAB_WATCH_INJECT, inject->probability_ppm != 0);
 	lab_spin_unlock(&z->ring_lock);
 	return 0;
 }

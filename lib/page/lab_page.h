@@ -105,12 +105,12 @@ typedef uint32_t lab_gfp_t;
 /** Not a kernel flag: the caller is an OOM victim (the kernel reads that from the task). */
 #define __LAB_GFP_OOM_VICTIM ((lab_gfp_t)0x40000000)
 
-#define __LAB_GFP_RECLAIM    (__LAB_GFP_DIRECT_RECLAIM | __LAB_GFP_KSWAPD_RECLAIM)
-#define LAB_GFP_ATOMIC       (__LAB_GFP_HIGH | __LAB_GFP_KSWAPD_RECLAIM)
-#define LAB_GFP_NOWAIT       (__LAB_GFP_KSWAPD_RECLAIM | __LAB_GFP_NOWARN)
-#define LAB_GFP_KERNEL       (__LAB_GFP_RECLAIM | __LAB_GFP_IO | __LAB_GFP_FS)
-#define LAB_GFP_USER         (LAB_GFP_KERNEL | __LAB_GFP_HARDWALL)
-#define LAB_GFP_HIGHUSER     (LAB_GFP_USER | __LAB_GFP_HIGHMEM)
+#define __LAB_GFP_RECLAIM        (__LAB_GFP_DIRECT_RECLAIM | __LAB_GFP_KSWAPD_RECLAIM)
+#define LAB_GFP_ATOMIC           (__LAB_GFP_HIGH | __LAB_GFP_KSWAPD_RECLAIM)
+#define LAB_GFP_NOWAIT           (__LAB_GFP_KSWAPD_RECLAIM | __LAB_GFP_NOWARN)
+#define LAB_GFP_KERNEL           (__LAB_GFP_RECLAIM | __LAB_GFP_IO | __LAB_GFP_FS)
+#define LAB_GFP_USER             (LAB_GFP_KERNEL | __LAB_GFP_HARDWALL)
+#define LAB_GFP_HIGHUSER         (LAB_GFP_USER | __LAB_GFP_HIGHMEM)
 #define LAB_GFP_HIGHUSER_MOVABLE (LAB_GFP_HIGHUSER | __LAB_GFP_MOVABLE)
 
 /** True for an atomic request on every kernel version: HIGH set, DIRECT_RECLAIM clear. */
@@ -190,8 +190,8 @@ unsigned long lab_thp_min_free_kbytes(unsigned int zones, unsigned long lowmem_p
  * Marks of a zone: gap = max(min/4, managed * scale_factor / 10000), low = min + gap,
  * high = min + 2 gap, promo = min + 3 gap. [__setup_per_zone_wmarks]
  */
-struct lab_watermarks lab_watermarks(unsigned long managed, unsigned long min_pages,
-	unsigned int scale_factor);
+struct lab_watermarks lab_watermarks(
+	unsigned long managed, unsigned long min_pages, unsigned int scale_factor);
 
 /** managed_above / ratio; 0 if ratio is 0. Kernel ratios: DMA 256, DMA32 256, NORMAL 32. */
 unsigned long lab_lowmem_reserve(unsigned long managed_above, unsigned int ratio);
@@ -219,8 +219,8 @@ enum lab_alloc_flags {
 	LAB_ALLOC_NOFRAGMENT = 0x100,
 	LAB_ALLOC_HIGHATOMIC = 0x200,
 	LAB_ALLOC_KSWAPD = 0x800,
-	LAB_ALLOC_RESERVES = LAB_ALLOC_NON_BLOCK | LAB_ALLOC_MIN_RESERVE | LAB_ALLOC_HIGHATOMIC |
-		LAB_ALLOC_OOM,
+	LAB_ALLOC_RESERVES =
+		LAB_ALLOC_NON_BLOCK | LAB_ALLOC_MIN_RESERVE | LAB_ALLOC_HIGHATOMIC | LAB_ALLOC_OOM,
 };
 
 /** ALLOC_* flags of the slow path's request. [gfp_to_alloc_flags] */
@@ -228,22 +228,22 @@ unsigned int lab_gfp_to_alloc_flags(lab_gfp_t gfp, unsigned int order);
 
 /** The free counts that the watermark and the indices read. */
 struct lab_free_counts {
-	unsigned long nr_free;            /**< NR_FREE_PAGES: without the pages in PCP lists */
+	unsigned long nr_free; /**< NR_FREE_PAGES: without the pages in PCP lists */
 	unsigned long nr_free_cma;
-	unsigned long highatomic;         /**< nr_reserved_highatomic (6.1) or nr_free_highatomic */
+	unsigned long highatomic; /**< nr_reserved_highatomic (6.1) or nr_free_highatomic */
 	unsigned long blocks[LAB_NR_ORDERS][LAB_MIGRATE_TYPES]; /**< free blocks */
 };
 
 /** What the gate computed; lets a tool show the arithmetic. Pages. */
 struct lab_verdict {
-	enum lab_cause cause;      /**< LAB_CAUSE_NONE: it would pass */
-	unsigned int alloc_flags;  /**< LAB_ALLOC_* of the deciding pass */
-	long free;                 /**< free pages less (1 << order) - 1 and less what is kept back */
-	long unusable;             /**< pages kept back: highatomic and CMA */
-	long mark;                 /**< the mark before its fractions, boost included */
-	long min;                  /**< the mark after them: what free is compared with */
+	enum lab_cause cause;     /**< LAB_CAUSE_NONE: it would pass */
+	unsigned int alloc_flags; /**< LAB_ALLOC_* of the deciding pass */
+	long free;     /**< free pages less (1 << order) - 1 and less what is kept back */
+	long unusable; /**< pages kept back: highatomic and CMA */
+	long mark;     /**< the mark before its fractions, boost included */
+	long min;      /**< the mark after them: what free is compared with */
 	long lowmem_reserve;
-	unsigned long nr_free;     /**< free pages before any subtraction */
+	unsigned long nr_free; /**< free pages before any subtraction */
 };
 
 /**
@@ -276,7 +276,7 @@ struct lab_zone; /**< opaque; lives in the metadata memory, holds no pointer to 
 
 /** The frame allocators. */
 enum lab_allocator {
-	LAB_ALLOCATOR_BUDDY,     /**< Linux's free lists: the model and the baseline */
+	LAB_ALLOCATOR_BUDDY, /**< Linux's free lists: the model and the baseline */
 	LAB_ALLOCATOR_LABYRINTH, /**< lock-free, for signal handlers too; under construction: no reserve,
 	                              no CMA, no highatomic yet */
 	LAB_NR_ALLOCATORS,
@@ -286,25 +286,26 @@ const char *lab_allocator_name(enum lab_allocator a);
 
 /** How a zone is made. Zero-initialise, then set what differs; 0/NULL is the default given. */
 struct lab_zone_config {
-	const char *name;            /**< as in /proc/buddyinfo; NULL: by type. At most 15 bytes */
-	int node;                    /**< NUMA node printed in the formats */
-	enum lab_zone_type type;     /**< note that 0 is DMA; lab_zone_config_default() sets NORMAL */
+	const char *name;        /**< as in /proc/buddyinfo; NULL: by type. At most 15 bytes */
+	int node;                /**< NUMA node printed in the formats */
+	enum lab_zone_type type; /**< note that 0 is DMA; lab_zone_config_default() sets NORMAL */
 	enum lab_allocator allocator;
 	enum lab_linux linux_version;
-	void *base;                  /**< first frame, page aligned, owned by the caller; NULL: the zone
+	void *base;             /**< first frame, page aligned, owned by the caller; NULL: the zone
 	                                  maps memory itself, from hugetlbfs where it can */
-	unsigned long nr_pages;      /**< frames spanned */
-	bool offline;                /**< start with no frame managed; lab_zone_online() adds them */
-	void *meta;                  /**< metadata, 64-byte aligned, owned by the caller (shared memory if
+	unsigned long nr_pages; /**< frames spanned */
+	bool offline;           /**< start with no frame managed; lab_zone_online() adds them */
+	void *meta;           /**< metadata, 64-byte aligned, owned by the caller (shared memory if
 	                                  other processes use the zone); NULL: allocated */
-	size_t meta_len;             /**< bytes at meta, at least lab_zone_meta_size() */
-	unsigned int nr_cpus;        /**< per-CPU lists; 0: 1 */
-	bool no_pcp;                 /**< no per-CPU lists */
-	long min_free_kbytes;        /**< -1: lab_min_free_kbytes() of the zone's own size */
+	size_t meta_len;      /**< bytes at meta, at least lab_zone_meta_size() */
+	unsigned int nr_cpus; /**< per-CPU lists; 0: 1 */
+	bool no_pcp;          /**< no per-CPU lists */
+	long min_free_kbytes; /**< -1: lab_min_free_kbytes() of the zone's own size */
 	unsigned int watermark_scale_factor; /**< of 10000; default 10 */
-	int watermark_boost_factor;  /**< of 10000; default 15000; 0 switches boosting off */
-	unsigned long lowmem_reserve[LAB_NR_ZONE_TYPES]; /**< pages, by the request's highest zone type */
-	unsigned long cma_pages;     /**< last pages of the zone made CMA, rounded up to pageblocks */
+	int watermark_boost_factor; /**< of 10000; default 15000; 0 switches boosting off */
+	unsigned long
+		lowmem_reserve[LAB_NR_ZONE_TYPES]; /**< pages, by the request's highest zone type */
+	unsigned long cma_pages; /**< last pages of the zone made CMA, rounded up to pageblocks */
 };
 
 /** The defaults: Normal zone, buddy, 6.12, no base, min_free_kbytes -1, scale 10, boost 15000, 1 CPU. */
@@ -338,7 +339,8 @@ int lab_zone_set_min_free_kbytes(struct lab_zone *zone, long kbytes);
 int lab_zone_set_watermark_scale_factor(struct lab_zone *zone, unsigned int factor);
 int lab_zone_set_watermark_boost_factor(struct lab_zone *zone, unsigned int factor);
 /** Set lowmem_reserve for requests whose highest zone type is `highest`. */
-int lab_zone_set_lowmem_reserve(struct lab_zone *zone, enum lab_zone_type highest, unsigned long pages);
+int lab_zone_set_lowmem_reserve(
+	struct lab_zone *zone, enum lab_zone_type highest, unsigned long pages);
 /** Switch the per-CPU lists; off drains them. */
 int lab_zone_set_pcp(struct lab_zone *zone, bool on);
 /** Virtual time in ns used to stamp refusals; 0 (default): CLOCK_MONOTONIC. */
@@ -373,7 +375,8 @@ void *lab_alloc_page_gfp_atomic(struct lab_zone *zone);
  * if not even one fits, one normal lab_alloc_pages().
  * @param pages out, n entries; the first `return value` are filled.  @return frames allocated.
  */
-unsigned int lab_alloc_pages_bulk(struct lab_zone *zone, lab_gfp_t gfp, unsigned int n, void **pages);
+unsigned int lab_alloc_pages_bulk(
+	struct lab_zone *zone, lab_gfp_t gfp, unsigned int n, void **pages);
 
 /**
  * Give a block back. NULL is accepted.
@@ -425,11 +428,11 @@ unsigned int lab_zone_unreserve_highatomic(struct lab_zone *zone, bool force);
 struct lab_inject {
 	uint32_t probability_ppm; /**< chance of a refusal, in millionths */
 	uint32_t interval;        /**< only every interval-th eligible request; 0 and 1: every */
-	int64_t times;            /**< at most so many refusals; -1: no limit; 0 with ppm > 0: none */
-	uint32_t space;           /**< a request of fewer pages than this passes and uses them up */
-	unsigned int min_order;   /**< requests of a lower order pass */
-	bool atomic_only;         /**< requests that may reclaim pass (ignore-gfp-wait) */
-	uint64_t seed;            /**< of the sequence; the same seed gives the same refusals */
+	int64_t times;          /**< at most so many refusals; -1: no limit; 0 with ppm > 0: none */
+	uint32_t space;         /**< a request of fewer pages than this passes and uses them up */
+	unsigned int min_order; /**< requests of a lower order pass */
+	bool atomic_only;       /**< requests that may reclaim pass (ignore-gfp-wait) */
+	uint64_t seed;          /**< of the sequence; the same seed gives the same refusals */
 };
 
 /** Start injecting (a copy is taken). @return 0, -EINVAL (ppm over 1000000, order too large). */
@@ -443,18 +446,20 @@ struct lab_zone_stats {
 	uint64_t free[LAB_NR_ORDERS];
 	uint64_t refused[LAB_NR_CAUSES];
 	uint64_t refused_order[LAB_NR_ORDERS];
-	uint64_t refused_atomic;   /**< of all refusals those of atomic requests */
-	uint64_t refused_nowarn;   /**< of all refusals those with __GFP_NOWARN: silent in a kernel's log */
-	uint64_t refused_with_free;/**< refused while at least the block's number of frames was free */
+	uint64_t refused_atomic; /**< of all refusals those of atomic requests */
+	uint64_t
+		refused_nowarn; /**< of all refusals those with __GFP_NOWARN: silent in a kernel's log */
+	uint64_t
+		refused_with_free; /**< refused while at least the block's number of frames was free */
 	uint64_t bad_free;
-	uint64_t bad_request;      /**< EINVAL */
-	uint64_t slowpath;         /**< requests that failed the LOW pass */
+	uint64_t bad_request; /**< EINVAL */
+	uint64_t slowpath;    /**< requests that failed the LOW pass */
 	uint64_t kswapd_wake, kcompactd_wake, boost;
 	uint64_t direct_reclaim, reclaimed_pages;
 	uint64_t pcp_hit, pcp_refill, pcp_drain_pages;
-	uint64_t claim, steal;     /**< fallback: whole pageblocks taken, single blocks taken */
+	uint64_t claim, steal; /**< fallback: whole pageblocks taken, single blocks taken */
 	uint64_t highatomic_reserve, highatomic_unreserve; /**< pageblocks */
-	uint64_t zero_inline;      /**< __GFP_ZERO served by clearing on the spot */
+	uint64_t zero_inline; /**< __GFP_ZERO served by clearing on the spot */
 };
 
 /** A copy of the counters. They are read without stopping the zone, each by itself. */
@@ -471,25 +476,25 @@ struct lab_zone_info {
 	void *base;
 	unsigned long spanned, present, managed;
 	unsigned long nr_free, nr_free_cma, nr_pcp;
-	unsigned long nr_highatomic;        /**< pages in highatomic pageblocks */
+	unsigned long nr_highatomic; /**< pages in highatomic pageblocks */
 	unsigned long nr_free_highatomic;
-	struct lab_watermarks wmark;        /**< without the boost */
+	struct lab_watermarks wmark; /**< without the boost */
 	unsigned long boost;
 	unsigned long lowmem_reserve[LAB_NR_ZONE_TYPES];
-	long min_free_kbytes;               /**< in force */
+	long min_free_kbytes; /**< in force */
 	unsigned int watermark_scale_factor, watermark_boost_factor;
 	unsigned int nr_cpus;
-	unsigned int pcp_batch, pcp_high;   /**< 0 when off */
+	unsigned int pcp_batch, pcp_high; /**< 0 when off */
 	struct lab_inject inject;
-	bool hugepages;                     /**< the zone mapped its own frames from hugetlbfs */
+	bool hugepages; /**< the zone mapped its own frames from hugetlbfs */
 };
 
 void lab_zone_info_get(struct lab_zone *zone, struct lab_zone_info *out);
 
 /** The lists of one CPU. Pages; all 0 while the lists are off. */
 struct lab_pcp_info {
-	int count;    /**< held */
-	int high;     /**< above it the lists are drained; 6.12 tunes it between the next two */
+	int count; /**< held */
+	int high;  /**< above it the lists are drained; 6.12 tunes it between the next two */
 	int high_min, high_max;
 	int batch;
 };
@@ -502,13 +507,13 @@ void lab_zone_free_counts(struct lab_zone *zone, struct lab_free_counts *out);
 
 /** What would happen to a request now, and why; allocates nothing, injects nothing, reclaims nothing. A
  *  request that is -EINVAL to this zone is LAB_CAUSE_ORDER: no block would ever do. */
-enum lab_cause lab_zone_explain(struct lab_zone *zone, lab_gfp_t gfp, unsigned int order,
-	struct lab_verdict *v);
+enum lab_cause lab_zone_explain(
+	struct lab_zone *zone, lab_gfp_t gfp, unsigned int order, struct lab_verdict *v);
 
 /** A refusal as it was recorded. */
 struct lab_refusal {
-	uint64_t seq;      /**< 1 is the first since creation */
-	uint64_t time_ns;  /**< see lab_zone_set_time() */
+	uint64_t seq;     /**< 1 is the first since creation */
+	uint64_t time_ns; /**< see lab_zone_set_time() */
 	lab_gfp_t gfp;
 	uint16_t order;
 	uint16_t cpu;
@@ -521,7 +526,8 @@ unsigned int lab_zone_refusals(struct lab_zone *zone, struct lab_refusal *out, u
 /** Print a refusal as Linux's warn_alloc() does: the headline, Mem-Info, the zone's free blocks. As in
  *  a kernel's log nothing is printed for a request with __GFP_NOWARN; clear the flag in a copy of the
  *  refusal to see such ones too. The kernel's limit of one message in 10 s is left to the caller. */
-void lab_warn_alloc(struct lab_zone *zone, const struct lab_refusal *r, const char *comm, FILE *out);
+void lab_warn_alloc(
+	struct lab_zone *zone, const struct lab_refusal *r, const char *comm, FILE *out);
 
 /* The kernel's formats, byte for byte, so that people's own scripts read them. */
 void lab_zone_buddyinfo(struct lab_zone *zone, FILE *out);
@@ -534,10 +540,10 @@ enum lab_block_state { LAB_BLOCK_FREE, LAB_BLOCK_PCP, LAB_BLOCK_ALLOCATED, LAB_B
 
 /** A run of frames in one state. */
 struct lab_block {
-	unsigned long pfn;  /**< frame number in the zone; 0 is its first */
+	unsigned long pfn; /**< frame number in the zone; 0 is its first */
 	uint8_t order;
-	uint8_t migratetype;/**< of the free list it is on (free), of the request (allocated) */
-	uint8_t state;      /**< enum lab_block_state */
+	uint8_t migratetype; /**< of the free list it is on (free), of the request (allocated) */
+	uint8_t state;       /**< enum lab_block_state */
 };
 
 unsigned long lab_page_to_pfn(const struct lab_zone *zone, const void *page);
@@ -545,11 +551,12 @@ void *lab_pfn_to_page(const struct lab_zone *zone, unsigned long pfn);
 
 /** Visit every block in order of address; the callback returns non-zero to stop. The zone is locked
  *  meanwhile: the callback must not call into it. @return the callback's last value. */
-int lab_zone_walk(struct lab_zone *zone, int (*fn)(const struct lab_block *b, void *arg), void *arg);
+int lab_zone_walk(
+	struct lab_zone *zone, int (*fn)(const struct lab_block *b, void *arg), void *arg);
 
 /** Visit the free lists from the head of each, the order in which blocks will be handed out. */
-int lab_zone_walk_free(struct lab_zone *zone, int (*fn)(const struct lab_block *b, void *arg),
-	void *arg);
+int lab_zone_walk_free(
+	struct lab_zone *zone, int (*fn)(const struct lab_block *b, void *arg), void *arg);
 
 enum lab_migratetype lab_pageblock_migratetype(struct lab_zone *zone, unsigned long pfn);
 
@@ -579,7 +586,7 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
 #define LAB_ZONE_CPU_BYTES    16384UL
 #define LAB_FRAME_META_BYTES  16UL
 #define LAB_ZONE_META_BYTES(nr_pages, nr_cpus)                                                     \
-	(LAB_ZONE_HEADER_BYTES + (nr_cpus) * LAB_ZONE_CPU_BYTES +                                  \
+	(LAB_ZONE_HEADER_BYTES + (nr_cpus)*LAB_ZONE_CPU_BYTES +                                    \
 		((unsigned long)(nr_pages) + LAB_PAGEBLOCK_PAGES) * LAB_FRAME_META_BYTES)
 
 /**
@@ -597,9 +604,8 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
 		__attribute__((aligned(64)));                                                      \
 	_Static_assert(sizeof(#zone_name) <= 16, "a zone's name has at most 15 bytes");            \
 	struct lab_zone *zone_name;                                                                \
-	_Pragma("GCC diagnostic push")                                                             \
-	_Pragma("GCC diagnostic ignored \"-Woverride-init\"")                                      \
-	__attribute__((constructor)) static void zone_name##_init(void)                            \
+	_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Woverride-init\"")       \
+		__attribute__((constructor)) static void zone_name##_init(void)                    \
 	{                                                                                          \
 		/* That a setting given replaces the default is the point. */                      \
 		_Pragma("GCC diagnostic push");                                                    \
@@ -618,8 +624,7 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
 		_Pragma("GCC diagnostic pop");                                                     \
 		lab_zone_define(&zone_name, &zone_name##_cfg);                                     \
 	}                                                                                          \
-	_Pragma("GCC diagnostic pop")                                                              \
-	extern struct lab_zone *zone_name
+	_Pragma("GCC diagnostic pop") extern struct lab_zone *zone_name
 
 /** Used by LABYRINTH_DEFINE: makes the zone or, as before main() nobody can be told, stops the program
  *  with a message. */

@@ -11,6 +11,8 @@
  * Pages on a stack count as in use for the watermarks, as Linux's per-CPU lists do; unlike there, a
  * request that would be refused takes them back from every CPU first.
  */
+#include "frame_ops.h"
+#include "gate.h"
 #include "zone.h"
 
 /** Pages that move between a stack and the store at once. */

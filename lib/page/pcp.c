@@ -8,6 +8,8 @@
  * watermarks. Their sizes follow 6.1 (fixed high, drains that double) or 6.12 (refills that double, a
  * high that tunes itself).
  */
+#include "buddy.h"
+#include "gate.h"
 #include "zone.h"
 
 #define PCP_HIGH_FRACTION 8 /* 6.12: all lists together hold at most this part of the zone */

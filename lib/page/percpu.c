@@ -3,7 +3,6 @@
  */
 #include "percpu.h"
 
-
 static inline struct percpu_stack *
 stack_of(const struct percpu *p, unsigned int cpu)
 {

@@ -93,20 +93,20 @@ unsigned long percpu_count(const struct percpu *p);
 	".pushsection __rseq_failure, \"ax\"\n"                                                    \
 	".byte 0x0f, 0xb9, 0x3d\n"                                                                 \
 	".long " PERCPU_STR(RSEQ_SIG) "\n"                                                         \
-	"4: jmp 5f\n"                                                                              \
-	".popsection\n"                                                                            \
-	"5: leaq 3b(%%rip), %%rax\n"                                                               \
-	"movq %%rax, %c[cs](%[rseq])\n"                                                            \
-	"1: movl %c[id](%[rseq]), %%eax\n"                                                         \
-	"cmpl %[cpus], %%eax\n"                                                                    \
-	"jae %l[miss]\n"                                                                           \
-	"imulq %[stride], %%rax\n"                                                                 \
-	"addq %[stack], %%rax\n"                                                                   \
-	"movq (%%rax), %%rcx\n"                                                                    \
-	"testl %[closed], %%ecx\n"                                                                 \
-	"jnz %l[miss]\n"                                                                           \
-	"movl %%ecx, %%edx\n"                                                                      \
-	"andl %[count], %%edx\n"
+				      "4: jmp 5f\n"                                                \
+				      ".popsection\n"                                              \
+				      "5: leaq 3b(%%rip), %%rax\n"                                 \
+				      "movq %%rax, %c[cs](%[rseq])\n"                              \
+				      "1: movl %c[id](%[rseq]), %%eax\n"                           \
+				      "cmpl %[cpus], %%eax\n"                                      \
+				      "jae %l[miss]\n"                                             \
+				      "imulq %[stride], %%rax\n"                                   \
+				      "addq %[stack], %%rax\n"                                     \
+				      "movq (%%rax), %%rcx\n"                                      \
+				      "testl %[closed], %%ecx\n"                                   \
+				      "jnz %l[miss]\n"                                             \
+				      "movl %%ecx, %%edx\n"                                        \
+				      "andl %[count], %%edx\n"
 
 #define PERCPU_INPUTS                                                                              \
 	[rseq] "r"((char *)__builtin_thread_pointer() + __rseq_offset),                            \
@@ -122,16 +122,15 @@ percpu_pop_one(const struct percpu *p)
 {
 	void *page;
 
-	__asm__ goto(PERCPU_BEGIN
-		"jz %l[miss]\n"
-		"movq %c[slot]-8(%%rax,%%rdx,8), %%rdx\n"
-		"addq %[popped], %%rcx\n"
-		"movq %%rcx, (%%rax)\n"
-		"2:\n"
-		: "=&d"(page)
-		: PERCPU_INPUTS, [popped] "i"((1UL << PERCPU_POP_SHIFT) - 1)
-		: "rax", "rcx", "memory", "cc"
-		: miss);
+	__asm__ goto(PERCPU_BEGIN "jz %l[miss]\n"
+				  "movq %c[slot]-8(%%rax,%%rdx,8), %%rdx\n"
+				  "addq %[popped], %%rcx\n"
+				  "movq %%rcx, (%%rax)\n"
+				  "2:\n"
+		     : "=&d"(page)
+		     : PERCPU_INPUTS, [popped] "i"((1UL << PERCPU_POP_SHIFT) - 1)
+		     : "rax", "rcx", "memory", "cc"
+		     : miss);
 	return page;
 miss:
 	return NULL;
@@ -141,17 +140,16 @@ miss:
 static inline bool
 percpu_push_one(const struct percpu *p, void *page)
 {
-	__asm__ goto(PERCPU_BEGIN
-		"cmpl %[slots], %%edx\n"
-		"jae %l[miss]\n"
-		"movq %[page], %c[slot](%%rax,%%rdx,8)\n"
-		"incq %%rcx\n"
-		"movq %%rcx, (%%rax)\n"
-		"2:\n"
-		:
-		: PERCPU_INPUTS, [page] "r"(page), [slots] "i"(PERCPU_SLOTS)
-		: "rax", "rcx", "rdx", "memory", "cc"
-		: miss);
+	__asm__ goto(PERCPU_BEGIN "cmpl %[slots], %%edx\n"
+				  "jae %l[miss]\n"
+				  "movq %[page], %c[slot](%%rax,%%rdx,8)\n"
+				  "incq %%rcx\n"
+				  "movq %%rcx, (%%rax)\n"
+				  "2:\n"
+		     :
+		     : PERCPU_INPUTS, [page] "r"(page), [slots] "i"(PERCPU_SLOTS)
+		     : "rax", "rcx", "rdx", "memory", "cc"
+		     : miss);
 	return true;
 miss:
 	return false;

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "gate.h"
 #include "zone.h"
 
 /** Linux's PF_MEMALLOC: this thread is inside a reclaimer. */

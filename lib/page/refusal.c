@@ -8,6 +8,8 @@
  */
 #include <time.h>
 
+#include "frame_ops.h"
+#include "gate.h"
 #include "zone.h"
 
 static uint64_t

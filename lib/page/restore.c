@@ -6,6 +6,8 @@
  * @file restore.c
  * Putting an empty zone into a recorded state. Everything is checked before anything is changed.
  */
+#include "buddy.h"
+#include "frame_ops.h"
 #include "zone.h"
 
 /** What the blocks say of a frame: nothing yet, covered, or the head of a free block of an order. */

@@ -6,6 +6,8 @@
  * @file settings.c
  * A zone's marks and what sets them; what a zone tells of itself.
  */
+#include "buddy.h"
+#include "gate.h"
 #include "zone.h"
 
 #define MAX_RESERVE (1UL << 62)

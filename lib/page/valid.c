@@ -9,6 +9,8 @@
  */
 #include <stdarg.h>
 
+#include "buddy.h"
+#include "frame_ops.h"
 #include "zone.h"
 
 /** What the frames say. */

@@ -8,6 +8,7 @@
  */
 #include <limits.h>
 
+#include "frame_ops.h"
 #include "zone.h"
 
 unsigned long

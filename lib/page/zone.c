@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <sys/mman.h>
 
+#include "buddy.h"
+#include "frame_ops.h"
 #include "zone.h"
 
 #define HUGE_PAGE      (2UL << 20)

@@ -8,6 +8,8 @@
  */
 #include "zone_fixture.h"
 
+#include "buddy.h"
+#include "gate.h"
 #include "zone.h"
 
 #define U LAB_MIGRATE_UNMOVABLE

@@ -8,6 +8,7 @@
  */
 #include "zone_fixture.h"
 
+#include "buddy.h"
 #include "zone.h"
 
 /** A used zone with something of everything. */
