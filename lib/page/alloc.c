@@ -180,6 +180,24 @@ nofail_rounds(struct lab_zone *z, const struct lab_request *rq, struct slow *s)
 	return pfn;
 }
 
+/** The caches of the labyrinth allocator never cost anybody a page: it is refused what was not there. */
+static uint32_t
+settle_passes(struct lab_zone *z, const struct lab_request *rq, struct slow *s)
+{
+	struct percpu_sum before = {.held = 1};
+	uint32_t pfn;
+
+	for (unsigned int i = 0; i < LAB_SETTLE_PASSES; i++) {
+		if (lab_frame_ops(z)->settle(z, &before))
+			return LAB_NO_PFN;
+		pfn = try_pass(z, rq, s->alloc_flags, &s->verdict);
+		if (pfn != LAB_NO_PFN)
+			return pfn;
+	}
+	lab_event(z, contended);
+	return LAB_NO_PFN;
+}
+
 /** [__alloc_pages_slowpath] */
 static uint32_t
 slow_path(struct lab_zone *z, const struct lab_request *rq, struct lab_verdict *v)
@@ -201,9 +219,8 @@ slow_path(struct lab_zone *z, const struct lab_request *rq, struct lab_verdict *
 		s.alloc_flags = reserves;
 		pfn = try_pass(z, rq, s.alloc_flags, &s.verdict);
 	}
-	/* Caches of the labyrinth allocator never cost anybody a page. */
-	if (pfn == LAB_NO_PFN && z->store != NULL && lab_frame_ops(z)->drain(z) > 0)
-		pfn = try_pass(z, rq, s.alloc_flags, &s.verdict);
+	if (pfn == LAB_NO_PFN && z->store != NULL)
+		pfn = settle_passes(z, rq, &s);
 	if (pfn == LAB_NO_PFN && can_reclaim)
 		pfn = reclaim_rounds(z, rq, &s);
 	if (pfn == LAB_NO_PFN && can_reclaim && (rq->gfp & __LAB_GFP_NOFAIL))
@@ -266,31 +283,38 @@ alloc_slow(struct lab_zone *z, const struct lab_request *rq)
 	return lab_alloc_finish(z, pfn, rq->order, rq->gfp);
 }
 
-/** While requests would pass the gate, a page of this CPU's stack needs no asking. */
-static inline void *
+/** The stack of which a block needs no asking, while such requests would pass the gate. */
+static inline const struct percpu *
 short_way(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 {
 	const lab_gfp_t plain = LAB_GFP_ATOMIC | LAB_GFP_KERNEL | __LAB_GFP_ATOMIC |
 				__LAB_GFP_NOWARN | __LAB_GFP_NORETRY | __LAB_GFP_NOMEMALLOC |
 				__LAB_GFP_COMP | __LAB_GFP_MOVABLE | __LAB_GFP_HIGHMEM;
+	uint8_t open = rd(&z->open);
+	struct lab_stack_set *set;
 
-	if (order != 0 || (gfp & ~plain) || rd(&z->watched) || z->stack_owner != lab_process_id())
+	if (lab_unlikely(
+		    open == 0 || order > LAB_STACK_MAX_ORDER || (gfp & ~plain) || rd(&z->watched)))
 		return NULL;
-	if (!(rd(&z->open) & LAB_OPEN_ALL) &&
+	if (lab_unlikely(!(open & LAB_OPEN_ALL)) &&
 		(!lab_gfp_is_atomic(gfp) || (gfp & __LAB_GFP_NOMEMALLOC)))
 		return NULL;
-	return percpu_pop_one(&z->stacks[!!(gfp & __LAB_GFP_MOVABLE)]);
+	set = lab_own_set(z);
+	if (lab_unlikely(set == NULL))
+		return NULL;
+	return &set->stack[lab_stack_index(order, !!(gfp & __LAB_GFP_MOVABLE))];
 }
 
 void *
 lab_alloc_pages(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 {
+	const struct percpu *stack = short_way(z, gfp, order);
 	struct lab_request rq;
 	uint32_t pfn;
 	void *page;
 
-	if (lab_likely(rd(&z->open))) {
-		page = short_way(z, gfp, order);
+	if (lab_likely(stack != NULL)) {
+		page = percpu_pop_one(stack);
 		if (lab_likely(page != NULL))
 			return page;
 	}

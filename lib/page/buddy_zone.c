@@ -13,14 +13,15 @@
 #include "zone.h"
 
 static size_t
-buddy_layout(struct lab_zone *z, unsigned char *meta, unsigned int nr_cpus, unsigned long nr_pages)
+buddy_layout(struct lab_zone *z, unsigned char *meta, unsigned int nr_cpus,
+	const struct lab_zone_config *cfg)
 {
 	(void)nr_cpus;
 	if (z != NULL) {
 		z->frames = (void *)meta;
 		lab_buddy_reset(z);
 	}
-	return nr_pages * sizeof(struct lab_frame);
+	return cfg->nr_pages * sizeof(struct lab_frame);
 }
 
 /* --------------------------------------------------------------- requests */

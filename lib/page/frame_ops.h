@@ -23,7 +23,7 @@ struct lab_request;
 struct lab_frame_ops {
 	/** Bytes of metadata beside the zone and its per-CPU part; set their places in `z` if not NULL. */
 	size_t (*layout)(struct lab_zone *z, unsigned char *meta, unsigned int nr_cpus,
-		unsigned long nr_pages);
+		const struct lab_zone_config *cfg);
 	/** Take a block for a request and count it; LAB_NO_PFN if there is none. */
 	uint32_t (*take)(
 		struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags);
@@ -37,6 +37,10 @@ struct lab_frame_ops {
 	int (*split)(struct lab_zone *z, uint32_t pfn, unsigned int order);
 	/** Give the caches' pages back. @return pages. */
 	unsigned long (*drain)(struct lab_zone *z);
+	/** After a pass found nothing: true if that is so; false if caches may have held something, which
+	 *  has been brought home: try again. `before` was added up before that pass; NULL for allocators
+	 *  whose caches keep what they hold. */
+	bool (*settle)(struct lab_zone *z, struct percpu_sum *before);
 	/** Would take() find a block? Needs no lock. */
 	bool (*can_take)(const struct lab_zone *z, unsigned int order, unsigned int mt,
 		unsigned int alloc_flags);

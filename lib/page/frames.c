@@ -8,9 +8,10 @@
 
 /* ---------------------------------------------------------- one child */
 
-/** Take a block of order <= ROW_ORDER from the row that it spoils least. @return first frame. */
+/** Take a block of order <= ROW_ORDER from the row that it spoils least. @return first frame;
+ *  FRAMES_LOST. */
 static uint32_t
-take_in_row(struct frames *f, uint32_t child, unsigned int order)
+take_in_row(struct frames *f, uint32_t child, unsigned int order, unsigned int *races)
 {
 	word_t *r = row_of(f, child);
 
@@ -32,7 +33,8 @@ take_in_row(struct frames *f, uint32_t child, unsigned int order)
 		at = best_start(rows[best], order);
 		if (swap(&r[best], &rows[best], rows[best] & ~block_mask(at, order)))
 			return child * FRAMES_CHILD + best * ROW_FRAMES + at;
-		/* lost to somebody who took or freed here: look again */
+		if (frames_race_lost(races))
+			return FRAMES_LOST;
 	}
 }
 
@@ -60,12 +62,12 @@ take_rows(struct frames *f, uint32_t child, unsigned int first, unsigned int n)
 }
 
 static uint32_t
-take_in_child(struct frames *f, uint32_t child, unsigned int order)
+take_in_child(struct frames *f, uint32_t child, unsigned int order, unsigned int *races)
 {
 	unsigned int n;
 
 	if (order <= ROW_ORDER)
-		return take_in_row(f, child, order);
+		return take_in_row(f, child, order, races);
 	n = 1U << (order - ROW_ORDER);
 	for (unsigned int first = 0; first < CHILD_ROWS; first += n)
 		if (take_rows(f, child, first, n))
@@ -150,17 +152,17 @@ claim(struct frames *f, uint32_t child, unsigned int class)
 
 /**
  * Where to take a block: the cursor's child, a used child of the class, an untouched child, any child.
- * @param try attempts so far: from the second on, only what the tree says counts.
+ * Once a race was lost, only what the tree says counts.
  */
 static uint32_t
 pick_child(struct frames *f, unsigned int want, unsigned int class, struct frames_cursor *cur,
-	unsigned int try)
+	unsigned int *races)
 {
 	uint32_t child = atomic_load_explicit(&cur->child[class], memory_order_relaxed) - 1;
 
 	if (want == PAIR)
-		return frames_search(f, PAIR);
-	if (try == 0) {
+		return frames_search(f, PAIR, races);
+	if (*races == FRAMES_RACES) {
 		if (child < f->nr_children && promises(f, child, want) &&
 			frames_child_class(f, child) == class)
 			return child;
@@ -169,11 +171,11 @@ pick_child(struct frames *f, unsigned int want, unsigned int class, struct frame
 		child = class_search(f, class, want, child);
 		if (child != FRAMES_NONE)
 			return child;
-		child = frames_search(f, WHOLE);
+		child = frames_search(f, WHOLE, races);
 		if (child != FRAMES_NONE)
 			return child;
 	}
-	return frames_search(f, want);
+	return frames_search(f, want, races);
 }
 
 static void
@@ -187,48 +189,85 @@ took(struct frames *f, uint32_t child, unsigned int class, struct frames_cursor 
 
 /* ------------------------------------------------------------------ public */
 
+/** A child that kept less than it promised: say so. @return false if no further try is left. */
+static bool
+let_down(struct frames *f, uint32_t child, unsigned int want, unsigned int *races)
+{
+	frames_lower(f, child, 0);
+	if (want == PAIR)
+		frames_lower(f, child + 1, 0);
+	return !frames_race_lost(races);
+}
+
 uint32_t
 frames_alloc(struct frames *f, unsigned int order, unsigned int class, struct frames_cursor *cur)
 {
-	unsigned int want = order + 1;
+	unsigned int want = order + 1, races = FRAMES_RACES;
 
-	for (unsigned int try = 0;; try++) {
-		uint32_t child = pick_child(f, want, class, cur, try), pfn;
+	for (;;) {
+		uint32_t child = pick_child(f, want, class, cur, &races), pfn;
 
-		if (child == FRAMES_NONE)
-			return FRAMES_NONE;
+		if (child >= FRAMES_LOST)
+			return child;
 		claim(f, child, class);
-		pfn = want == PAIR ? take_pair(f, child) : take_in_child(f, child, order);
-		if (pfn != FRAMES_NONE) {
+		pfn = want == PAIR ? take_pair(f, child) : take_in_child(f, child, order, &races);
+		if (pfn < FRAMES_LOST) {
 			took(f, child, class, cur);
 			return pfn;
 		}
-		frames_lower(f, child, 0);
-		if (want == PAIR)
-			frames_lower(f, child + 1, 0);
+		if (!let_down(f, child, want, &races))
+			return FRAMES_LOST;
 	}
 }
 
-/** Take up to n single frames of a child, broken rows first. */
+/** The n lowest bits of those at which a block starts, each with the bits of its block. */
+static uint64_t
+lowest_blocks(uint64_t row, unsigned int order, unsigned int n)
+{
+	uint64_t all = starts(row, order), left = all;
+
+	if (order == 0 && n >= ROW_FRAMES)
+		return row;
+	for (unsigned int k = 0; k < n && left != 0; k++)
+		left &= left - 1;
+	all &= ~left;
+	for (unsigned int o = 0; o < order; o++)
+		all |= all << (1U << o);
+	return all;
+}
+
+/** Take up to n blocks from a row, bounded. @return the bits taken. */
+static uint64_t
+take_of_row(word_t *r, unsigned int order, unsigned int n)
+{
+	uint64_t old = load(r);
+
+	for (unsigned int i = 0; i < SWAPS; i++) {
+		uint64_t take = lowest_blocks(old, order, n);
+
+		if (take == 0)
+			return 0;
+		if (swap(r, &old, old & ~take))
+			return take;
+	}
+	return 0;
+}
+
+/** Take up to n blocks of a child, broken rows first. */
 static unsigned int
-take_singles(struct frames *f, uint32_t child, unsigned int n, uint32_t *pfn)
+take_blocks(struct frames *f, uint32_t child, unsigned int order, unsigned int n, uint32_t *pfn)
 {
 	word_t *r = row_of(f, child);
 	unsigned int got = 0;
 
 	for (unsigned int pass = 0; pass < 2 && got < n; pass++) {
 		for (unsigned int i = 0; i < CHILD_ROWS && got < n; i++) {
-			uint64_t old = load(&r[i]), left, take;
+			uint64_t take, now = load(&r[i]);
 
-			if (pass == 0 && old == ROW_FULL)
+			if (now == 0 || (pass == 0 && now == ROW_FULL))
 				continue;
-			do {
-				left = old;
-				for (unsigned int k = got; k < n && left != 0; k++)
-					left &= left - 1;
-				take = old & ~left;
-			} while (take != 0 && !swap(&r[i], &old, left));
-			for (; take != 0; take &= take - 1)
+			take = take_of_row(&r[i], order, n - got);
+			for (take = starts(take, order); take != 0; take &= take - 1)
 				pfn[got++] = child * FRAMES_CHILD + i * ROW_FRAMES +
 					     (uint32_t)__builtin_ctzll(take);
 		}
@@ -237,24 +276,29 @@ take_singles(struct frames *f, uint32_t child, unsigned int n, uint32_t *pfn)
 }
 
 unsigned int
-frames_alloc_batch(struct frames *f, unsigned int class, unsigned int n, uint32_t *pfn,
-	struct frames_cursor *cur)
+frames_alloc_batch(struct frames *f, unsigned int order, unsigned int class, unsigned int n,
+	uint32_t *pfn, struct frames_cursor *cur)
 {
-	for (unsigned int try = 0; n > 0; try++) {
-		uint32_t child = pick_child(f, 1, class, cur, try);
+	unsigned int races = FRAMES_RACES;
+
+	for (;;) {
+		uint32_t child = pick_child(f, order + 1, class, cur, &races);
 		unsigned int got;
 
-		if (child == FRAMES_NONE)
+		pfn[0] = child;
+		if (child >= FRAMES_LOST)
 			return 0;
 		claim(f, child, class);
-		got = take_singles(f, child, n, pfn);
+		got = take_blocks(f, child, order, n, pfn);
 		if (got > 0) {
 			took(f, child, class, cur);
 			return got;
 		}
-		frames_lower(f, child, 0);
+		if (!let_down(f, child, order + 1, &races)) {
+			pfn[0] = FRAMES_LOST;
+			return 0;
+		}
 	}
-	return 0;
 }
 
 static void
@@ -305,7 +349,7 @@ frames_free(struct frames *f, uint32_t pfn, unsigned int order)
 }
 
 unsigned int
-frames_free_batch(struct frames *f, const uint32_t *pfn, unsigned int n)
+frames_free_batch(struct frames *f, unsigned int order, const uint32_t *pfn, unsigned int n)
 {
 	unsigned int bad = 0, i = 0;
 
@@ -317,8 +361,8 @@ frames_free_batch(struct frames *f, const uint32_t *pfn, unsigned int n)
 			uint64_t mask = 0, was;
 			unsigned int asked = 0;
 
-			for (; i < n && pfn[i] / ROW_FRAMES == row; i++, asked++)
-				mask |= 1ULL << (pfn[i] % ROW_FRAMES);
+			for (; i < n && pfn[i] / ROW_FRAMES == row; i++, asked += 1U << order)
+				mask |= block_mask(pfn[i], order);
 			STEP();
 			was = atomic_fetch_or(&row_of(f, 0)[row], mask);
 			bad += asked - (unsigned int)__builtin_popcountll(mask & ~was);
@@ -368,7 +412,10 @@ frames_class(const struct frames *f, uint32_t pfn)
 unsigned int
 frames_largest(const struct frames *f)
 {
-	return frames_word_value(load(level_of(f, f->nr_levels - 1)), f->nr_levels - 1);
+	unsigned int value =
+		frames_word_value(load(level_of(f, f->nr_levels - 1)), f->nr_levels - 1);
+
+	return value < PAIR ? value : PAIR;
 }
 
 static bool

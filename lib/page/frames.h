@@ -33,11 +33,20 @@
 #define FRAMES_CHILD_ORDER 9
 #define FRAMES_CHILD       (1U << FRAMES_CHILD_ORDER)
 #define FRAMES_MAX_ORDER   10
+#define FRAMES_BATCH_ORDER 6
 /** Kinds of lifetime that are kept apart, each in children of its own as long as there are some. */
 #define FRAMES_CLASSES 4
 /** Columns of frames_count(), of which the first FRAMES_CLASSES are used. */
 #define FRAMES_TYPES 6
 #define FRAMES_NONE  UINT32_MAX
+/** Neither a frame nor a promise that there is none: FRAMES_RACES races were lost. */
+#define FRAMES_LOST (UINT32_MAX - 1)
+/** Races that a request may lose to others, which got frames or gave some meanwhile. */
+#define FRAMES_RACES 64U
+/** Words that a request looks at between two lost races, at most. */
+#define FRAMES_STEPS 700U
+/** Words that a request looks at or swaps, at most. */
+#define FRAMES_MAX_STEPS (FRAMES_RACES * FRAMES_STEPS)
 
 struct frames; /**< at the start of the memory given to frames_init() */
 
@@ -56,21 +65,24 @@ void frames_init(struct frames *f, uint32_t nr_frames, bool zeroed);
 /** Free [pfn, pfn + nr), which must be taken. Not bounded: for set-up. @return 0, -EINVAL. */
 int frames_online(struct frames *f, uint32_t pfn, uint32_t nr);
 
-/** Take a block of 1 << order frames. @return its first frame, FRAMES_NONE if there is none. */
+/** Take a block of 1 << order frames. @return its first frame, FRAMES_NONE if there is none,
+ *  FRAMES_LOST. */
 uint32_t frames_alloc(
 	struct frames *f, unsigned int order, unsigned int class, struct frames_cursor *cur);
 
-/** Take up to n single frames, as many as one child has. @return how many; 0: none is free. */
-unsigned int frames_alloc_batch(struct frames *f, unsigned int class, unsigned int n, uint32_t *pfn,
-	struct frames_cursor *cur);
+/** Take up to n blocks of an order of at most FRAMES_BATCH_ORDER, as many as one child has.
+ *  @return how many; 0: none is free, or FRAMES_LOST in pfn[0]. */
+unsigned int frames_alloc_batch(struct frames *f, unsigned int order, unsigned int class,
+	unsigned int n, uint32_t *pfn, struct frames_cursor *cur);
 
 /** Give a block back. @return 0, -EINVAL (outside, misaligned), -EALREADY (a frame of it is free;
  *  nothing was changed). */
 int frames_free(struct frames *f, uint32_t pfn, unsigned int order);
 
-/** Give n single frames back; those in one row that stand together cost one step.
- *  @return how many were refused as free already. */
-unsigned int frames_free_batch(struct frames *f, const uint32_t *pfn, unsigned int n);
+/** Give n blocks of an order of at most FRAMES_BATCH_ORDER back; those in one row that stand together cost
+ *  one step. @return how many frames were free already. */
+unsigned int frames_free_batch(
+	struct frames *f, unsigned int order, const uint32_t *pfn, unsigned int n);
 
 /** Take a certain block, of any order. Not bounded: for restoring. @return 0, -EINVAL, -EBUSY (a frame
  *  of it is taken; nothing was changed). */

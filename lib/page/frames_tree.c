@@ -115,6 +115,26 @@ frames_word_value(uint64_t w, unsigned int level)
 	return max;
 }
 
+/** Swap a child's value up to `value`, counting the version. @return the word; after SWAPS lost races in
+ *  a row the slot promises anything, which two steps that cannot be lost make so: searches mend it. */
+static uint64_t
+raise_slot(word_t *w, unsigned int slot, unsigned int value)
+{
+	uint64_t old = load(w), new;
+
+	for (unsigned int i = 0; i < SWAPS; i++) {
+		unsigned int now = value_at(old, slot);
+
+		new = with_value(old, slot, now > value ? now : value) + VERSION;
+		if (swap(w, &old, new))
+			return new;
+	}
+	/* the version first: a lowering that read before it fails, one that reads after sees the frames */
+	atomic_fetch_add(w, VERSION);
+	return atomic_fetch_or(w, (uint64_t)ANYTHING << (slot * 4)) | (uint64_t)ANYTHING
+									      << (slot * 4);
+}
+
 void
 frames_raise(struct frames *f, uint32_t child)
 {
@@ -122,38 +142,42 @@ frames_raise(struct frames *f, uint32_t child)
 	uint32_t index = child;
 
 	for (unsigned int level = 0; level < f->nr_levels; level++) {
-		word_t *w = &level_of(f, level)[index >> FANOUT_LOG];
-		unsigned int slot = index & (FANOUT - 1);
-		uint64_t old = load(w), new;
+		uint64_t w = raise_slot(
+			&level_of(f, level)[index >> FANOUT_LOG], index & (FANOUT - 1), value);
 
-		do {
-			unsigned int now = value_at(old, slot);
-
-			new = with_value(old, slot, now > value ? now : value) + VERSION;
-		} while (!swap(w, &old, new));
-		value = frames_word_value(new, level);
+		value = frames_word_value(w, level);
 		index >>= FANOUT_LOG;
 	}
+}
+
+/** @return true if the slot's value was lowered, false if it is right or left to others to mend. */
+static bool
+lower_slot(struct frames *f, uint32_t index, unsigned int level)
+{
+	word_t *w = &level_of(f, level)[index >> FANOUT_LOG];
+	unsigned int slot = index & (FANOUT - 1);
+	uint64_t old = load(w);
+
+	for (unsigned int i = 0; i < SWAPS; i++) {
+		/* read after the version: a free that this misses makes the swap fail */
+		unsigned int truth =
+			level == 0 ? frames_child_fit(f, index)
+				   : frames_word_value(
+					     load(&level_of(f, level - 1)[index]), level - 1);
+
+		if (value_at(old, slot) <= truth)
+			return false;
+		if (swap(w, &old, with_value(old, slot, truth)))
+			return true;
+	}
+	return false;
 }
 
 void
 frames_lower(struct frames *f, uint32_t index, unsigned int level)
 {
-	for (; level < f->nr_levels; level++) {
-		word_t *w = &level_of(f, level)[index >> FANOUT_LOG];
-		unsigned int slot = index & (FANOUT - 1), truth;
-		uint64_t old = load(w);
-
-		do {
-			/* read after the version: a free that this misses makes the swap fail */
-			truth = level == 0 ? frames_child_fit(f, index)
-					   : frames_word_value(load(&level_of(f, level - 1)[index]),
-						     level - 1);
-			if (value_at(old, slot) <= truth)
-				return;
-		} while (!swap(w, &old, with_value(old, slot, truth)));
+	for (; level < f->nr_levels && lower_slot(f, index, level); level++)
 		index >>= FANOUT_LOG;
-	}
 }
 
 /** The slot with the least sufficient value, FANOUT if there is none. */
@@ -177,33 +201,40 @@ static unsigned int
 best_pair(uint64_t w)
 {
 	for (unsigned int s = 0; s < FANOUT; s += 2)
-		if (value_at(w, s) == WHOLE && value_at(w, s + 1) == WHOLE)
+		if (value_at(w, s) >= WHOLE && value_at(w, s + 1) >= WHOLE)
 			return s;
 	return FANOUT;
 }
 
-uint32_t
-frames_search(struct frames *f, unsigned int want)
+/** From the root down. @return a child; FRAMES_NONE if the root promises none; FRAMES_LOST if a word on
+ *  the way had promised more than there was, which is mended then. */
+static uint32_t
+descend(struct frames *f, unsigned int want)
 {
-	for (;;) {
-		uint32_t index = 0;
-		unsigned int level = f->nr_levels;
+	uint32_t index = 0;
 
-		while (level-- > 0) {
-			uint64_t w = load(&level_of(f, level)[index]);
-			unsigned int slot =
-				level == 0 && want == PAIR ? best_pair(w) : best_slot(w, want);
+	for (unsigned int level = f->nr_levels; level-- > 0;) {
+		uint64_t w = load(&level_of(f, level)[index]);
+		unsigned int slot = level == 0 && want == PAIR ? best_pair(w) : best_slot(w, want);
 
-			if (slot == FANOUT) {
-				if (level == f->nr_levels - 1)
-					return FRAMES_NONE;
-				/* the level above promised more than there is: mend it, start again */
-				frames_lower(f, index, level + 1);
-				break;
-			}
-			index = (index << FANOUT_LOG) + slot;
-			if (level == 0)
-				return index;
+		if (slot == FANOUT) {
+			if (level == f->nr_levels - 1)
+				return FRAMES_NONE;
+			frames_lower(f, index, level + 1);
+			return FRAMES_LOST;
 		}
+		index = (index << FANOUT_LOG) + slot;
 	}
+	return index;
+}
+
+uint32_t
+frames_search(struct frames *f, unsigned int want, unsigned int *races)
+{
+	uint32_t child;
+
+	do
+		child = descend(f, want);
+	while (child == FRAMES_LOST && !frames_race_lost(races));
+	return child;
 }

@@ -26,6 +26,9 @@
 #define WHOLE      (FRAMES_CHILD_ORDER + 1U)
 #define PAIR       (FRAMES_MAX_ORDER + 1U)
 #define VERSION    (1ULL << 32)
+#define ANYTHING   15U /* promised when races were lost: more than any block */
+/** Swaps of one word that may be lost in a row before another way is taken. */
+#define SWAPS 8U
 
 #define ROW_ORDER  6
 #define ROW_FRAMES 64U
@@ -167,8 +170,16 @@ void frames_raise(struct frames *f, uint32_t child);
  * (level 0), or when a search found it so. Goes up as far as that changes anything.
  */
 void frames_lower(struct frames *f, uint32_t index, unsigned int level);
-/** A child whose value promises `want`; FRAMES_NONE once the root promises no such child. */
-uint32_t frames_search(struct frames *f, unsigned int want);
+/** A child whose value promises `want`; FRAMES_NONE once the root promises no such child; FRAMES_LOST
+ *  once all races are lost. */
+uint32_t frames_search(struct frames *f, unsigned int want, unsigned int *races);
+
+/** Somebody else was faster. @return true if no further try is left. */
+static inline bool
+frames_race_lost(unsigned int *races)
+{
+	return *races == 0 || --*races == 0;
+}
 
 #pragma GCC visibility pop
 

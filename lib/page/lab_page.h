@@ -51,7 +51,10 @@ extern "C" {
 #define LAB_PAGEBLOCK_PAGES (1UL << LAB_PAGEBLOCK_ORDER)
 
 /** Most CPUs (lcores) that can have a per-CPU list in one zone. */
-#define LAB_MAX_CPUS 128
+#define LAB_MAX_CPUS 512
+
+/** Most processes at once that can have per-CPU caches of the labyrinth allocator in one zone. */
+#define LAB_MAX_PROCESSES 4
 
 /** Kinds of zones, in the kernel's order: lowmem_reserve[] is indexed by it. */
 enum lab_zone_type {
@@ -299,6 +302,9 @@ struct lab_zone_config {
 	                                  other processes use the zone); NULL: allocated */
 	size_t meta_len;      /**< bytes at meta, at least lab_zone_meta_size() */
 	unsigned int nr_cpus; /**< per-CPU lists; 0: 1 */
+	unsigned int
+		nr_processes; /**< of the labyrinth allocator: how many processes at once can have
+	                                per-CPU caches; 0: 1; at most LAB_MAX_PROCESSES */
 	bool no_pcp;          /**< no per-CPU lists */
 	long min_free_kbytes; /**< -1: lab_min_free_kbytes() of the zone's own size */
 	unsigned int watermark_scale_factor; /**< of 10000; default 10 */
@@ -460,6 +466,8 @@ struct lab_zone_stats {
 	uint64_t claim, steal; /**< fallback: whole pageblocks taken, single blocks taken */
 	uint64_t highatomic_reserve, highatomic_unreserve; /**< pageblocks */
 	uint64_t zero_inline; /**< __GFP_ZERO served by clearing on the spot */
+	uint64_t contended; /**< refused, though others may have moved the last free pages past the
+	                                request each time it looked (labyrinth allocator) */
 };
 
 /** A copy of the counters. They are read without stopping the zone, each by itself. */
@@ -583,7 +591,7 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
 
 /** Upper bounds that let a zone be laid out at compile time; checked against the real sizes. */
 #define LAB_ZONE_HEADER_BYTES 16384UL
-#define LAB_ZONE_CPU_BYTES    16384UL
+#define LAB_ZONE_CPU_BYTES    32768UL
 #define LAB_FRAME_META_BYTES  16UL
 #define LAB_ZONE_META_BYTES(nr_pages, nr_cpus)                                                     \
 	(LAB_ZONE_HEADER_BYTES + (nr_cpus)*LAB_ZONE_CPU_BYTES +                                    \

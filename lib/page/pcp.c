@@ -346,7 +346,7 @@ lab_pcp_pages(const struct lab_zone *z)
 
 	for (unsigned int cpu = 0; cpu < z->nr_cpus; cpu++)
 		pages += rd(&z->pcp[cpu].count);
-	return pages;
+	return pages + lab_stacks_pages(z);
 }
 
 unsigned long

@@ -9,6 +9,19 @@ stack_of(const struct percpu *p, unsigned int cpu)
 	return (struct percpu_stack *)((uintptr_t)p->stack + (size_t)cpu * p->stride);
 }
 
+static inline bool
+is_used(const struct percpu *p, unsigned int cpu)
+{
+	return atomic_load((_Atomic uint64_t *)&p->used[cpu / 64]) >> (cpu % 64) & 1;
+}
+
+static inline void
+set_used(struct percpu *p, unsigned int cpu)
+{
+	if (!is_used(p, cpu))
+		atomic_fetch_or(&p->used[cpu / 64], 1ULL << (cpu % 64));
+}
+
 #if PERCPU_RSEQ
 
 #include <linux/membarrier.h>
@@ -80,8 +93,6 @@ percpu_push(const struct percpu *p, void *const *pages, unsigned int n)
 
 	if (n == 0)
 		return true;
-	if (n > PERCPU_SLOTS)
-		return false;
 	__asm__ goto(PERCPU_BEGIN "leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"
 				  "addq %[n], %%rdx\n"
 				  "cmpq %[slots], %%rdx\n"
@@ -102,7 +113,7 @@ percpu_push(const struct percpu *p, void *const *pages, unsigned int n)
 				  "2:\n"
 		     :
 		     : PERCPU_INPUTS, [n] "r"((uint64_t)n), [change] "r"(change),
-		     [pages] "r"(pages), [slots] "i"(PERCPU_SLOTS)
+		     [pages] "r"(pages), [slots] "r"((uint64_t)p->slots)
 		     : "rax", "rcx", "rdx", "rsi", "rdi", "xmm0", "memory", "cc"
 		     : miss);
 	return true;
@@ -174,12 +185,28 @@ reopen(struct percpu_stack *s, uint64_t word)
 }
 
 void
-percpu_reopen(const struct percpu *p)
+percpu_reopen(struct percpu *p)
+{
+	unsigned int cpu = this_rseq()->cpu_id;
+	struct percpu_stack *s;
+	uint64_t word;
+
+	if (cpu >= p->nr_cpus)
+		return;
+	s = stack_of(p, cpu);
+	word = atomic_load(&s->word);
+	if (!(word & PERCPU_CLOSED))
+		return;
+	set_used(p, cpu); /* before it can hold a page */
+	reopen(s, word);
+}
+
+static unsigned int
+cpu_here(const struct percpu *p)
 {
 	unsigned int cpu = this_rseq()->cpu_id;
 
-	if (cpu < p->nr_cpus)
-		reopen(stack_of(p, cpu), atomic_load(&stack_of(p, cpu)->word));
+	return cpu < p->nr_cpus ? cpu : 0;
 }
 
 static unsigned int
@@ -209,7 +236,7 @@ percpu_steal(const struct percpu *p, void **out, unsigned int n)
 	for (unsigned int i = 1; i <= p->nr_cpus && got < n; i++) {
 		unsigned int cpu = (here + i) % p->nr_cpus;
 
-		if (atomic_load(&stack_of(p, cpu)->word) & PERCPU_COUNT)
+		if (is_used(p, cpu) && atomic_load(&stack_of(p, cpu)->word) & PERCPU_COUNT)
 			got += steal_from(stack_of(p, cpu), cpu, out + got, n - got);
 	}
 	return got;
@@ -240,9 +267,16 @@ percpu_push(const struct percpu *p, void *const *pages, unsigned int n)
 }
 
 void
-percpu_reopen(const struct percpu *p)
+percpu_reopen(struct percpu *p)
 {
 	(void)p;
+}
+
+static unsigned int
+cpu_here(const struct percpu *p)
+{
+	(void)p;
+	return 0;
 }
 
 unsigned int
@@ -255,6 +289,68 @@ percpu_steal(const struct percpu *p, void **out, unsigned int n)
 }
 
 #endif
+
+void
+percpu_init(struct percpu *p)
+{
+	for (unsigned int i = 0; i < p->nr_cpus; i++)
+		atomic_store(&stack_of(p, i)->word, PERCPU_CLOSED);
+}
+
+unsigned int
+percpu_take_dead(const struct percpu *p, void **out, unsigned int n)
+{
+	unsigned int got = 0;
+
+	for (unsigned int i = 0; i < p->nr_cpus && got < n; i++) {
+		struct percpu_stack *s = stack_of(p, i);
+		uint64_t word = atomic_load(&s->word);
+
+		for (; got < n && (word & PERCPU_COUNT) != 0; word--)
+			out[got++] = s->slot[(word & PERCPU_COUNT) - 1];
+		atomic_store(&s->word, word);
+		atomic_store(&s->moves, atomic_load(&s->moves) & ~UINT64_C(0xffffffff));
+	}
+	return got;
+}
+
+/* --------------------------------------------------------------------- moves */
+
+#define MOVE_SHIFT 32 /* below: pages in moves; above: moves begun */
+
+_Atomic uint64_t *
+percpu_move_begin(struct percpu *p, unsigned int pages)
+{
+	unsigned int cpu = cpu_here(p);
+	_Atomic uint64_t *moves = &stack_of(p, cpu)->moves;
+
+	set_used(p, cpu);
+	atomic_fetch_add(moves, (1ULL << MOVE_SHIFT) + pages);
+	return moves;
+}
+
+void
+percpu_move_end(_Atomic uint64_t *moves, unsigned int pages)
+{
+	atomic_fetch_sub(moves, pages);
+}
+
+void
+percpu_add_up(const struct percpu *p, struct percpu_sum *sum)
+{
+	for (unsigned int i = 0; i < p->nr_cpus; i++) {
+		struct percpu_stack *s = stack_of(p, i);
+		uint64_t word, moves;
+
+		if (!is_used(p, i))
+			continue;
+		word = atomic_load(&s->word);
+		moves = atomic_load(&s->moves);
+		sum->held += (word & PERCPU_COUNT) + (uint32_t)moves;
+		sum->events += (word >> PERCPU_POP_SHIFT) + (moves >> MOVE_SHIFT) +
+			       atomic_load(&s->closings);
+	}
+}
 
 unsigned long
 percpu_count(const struct percpu *p)

@@ -16,17 +16,23 @@
  * end every sequence that began before, and from then on the stack is taken from by
  * compare-and-swap, by anybody, until it is empty and the CPU that it belongs to opens it again.
  *
+ * A stack begins closed: percpu_reopen(), which a push or pop that failed is followed by, opens it and
+ * notes that its CPU uses it, so that whoever looks at all stacks looks at few.
+ *
  * The stacks are one process's: membarrier(2) knows no other. Where the kernel, the C library or
  * the processor lacks any of this, percpu_available() is false and every call does nothing.
  */
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lab_base.h"
 
-#define PERCPU_SLOTS 496U
+/** Most pages of a stack. */
+#define PERCPU_MAX_SLOTS 496U
+#define PERCPU_MAX_CPUS  512U
 
 /**
  * The word of a stack: how many pages, whether it is closed, a number for each closing, and how many
@@ -41,19 +47,34 @@
 struct percpu_stack {
 	_Alignas(LAB_CACHE_LINE) _Atomic uint64_t word;
 	_Atomic uint32_t closings; /**< where the numbers come from */
-	_Alignas(LAB_CACHE_LINE) void *slot[PERCPU_SLOTS];
+	_Atomic uint64_t moves;    /**< see percpu_move_begin() */
+	_Alignas(LAB_CACHE_LINE) void *slot[];
 };
 
 struct percpu {
-	struct percpu_stack *stack; /**< of CPU 0; zeroed memory is empty */
-	unsigned int stride;        /**< bytes from one CPU's to the next one's */
-	unsigned int nr_cpus;
+	struct percpu_stack *stack;                  /**< of CPU 0 */
+	unsigned int stride;                         /**< bytes from one CPU's to the next one's */
+	unsigned int nr_cpus;                        /**< at most PERCPU_MAX_CPUS */
+	unsigned int slots;                          /**< pages that a stack has room for */
+	_Atomic uint64_t used[PERCPU_MAX_CPUS / 64]; /**< CPUs that have opened their stack */
 };
+
+/** Bytes of one stack. */
+static inline size_t
+percpu_stack_bytes(unsigned int slots)
+{
+	size_t n = sizeof(struct percpu_stack) + slots * sizeof(void *);
+
+	return (n + LAB_CACHE_LINE - 1) & ~(size_t)(LAB_CACHE_LINE - 1);
+}
+
+/** Close every stack of fresh (zeroed) memory. */
+void percpu_init(struct percpu *p);
 
 /** True if this process can use stacks. The first call registers it with the kernel. Any thread. */
 bool percpu_available(void);
 
-/** Pop n pages into out: all or none. n <= PERCPU_SLOTS. Any context, signal handlers included. */
+/** Pop n pages into out: all or none. Any context, signal handlers included. */
 bool percpu_pop(const struct percpu *p, void **out, unsigned int n);
 /** Push n pages: all or none (no room, closed, not available). Any context. */
 bool percpu_push(const struct percpu *p, void *const *pages, unsigned int n);
@@ -62,8 +83,31 @@ bool percpu_push(const struct percpu *p, void *const *pages, unsigned int n);
  *  that holds some. @return how many. */
 unsigned int percpu_steal(const struct percpu *p, void **out, unsigned int n);
 
+/** Take up to n pages of a process that is dead, so that nothing else happens to its stacks.
+ *  @return how many. */
+unsigned int percpu_take_dead(const struct percpu *p, void **out, unsigned int n);
+
 /** After a push or pop failed: open this CPU's stack if a thief left it closed. Any context. */
-void percpu_reopen(const struct percpu *p);
+void percpu_reopen(struct percpu *p);
+
+/**
+ * Pages that a thread takes from a stack to the frames or the other way are on no list meanwhile. It
+ * says so before and after, on the CPU's stack where it began.
+ */
+_Atomic uint64_t *percpu_move_begin(struct percpu *p, unsigned int pages);
+void percpu_move_end(_Atomic uint64_t *moves, unsigned int pages);
+
+/** What all stacks of a process hold and did. */
+struct percpu_sum {
+	uint64_t held;   /**< pages on stacks or in a move */
+	uint64_t events; /**< grows with every pop, closing and move */
+};
+
+/**
+ * Add up. If two sums, one after the other, hold nothing and have the same events, then no page was on
+ * any stack or in a move at the moments between them. Any context.
+ */
+void percpu_add_up(const struct percpu *p, struct percpu_sum *sum);
 
 /** Pages that CPUs popped from their own stacks, modulo 2^43 a CPU. */
 uint64_t percpu_popped(const struct percpu *p);
@@ -147,7 +191,7 @@ percpu_push_one(const struct percpu *p, void *page)
 				  "movq %%rcx, (%%rax)\n"
 				  "2:\n"
 		     :
-		     : PERCPU_INPUTS, [page] "r"(page), [slots] "i"(PERCPU_SLOTS)
+		     : PERCPU_INPUTS, [page] "r"(page), [slots] "r"(p->slots)
 		     : "rax", "rcx", "rdx", "memory", "cc"
 		     : miss);
 	return true;

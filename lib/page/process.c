@@ -12,6 +12,7 @@
 #include "zone.h"
 
 uint32_t lab_process;
+_Atomic uint32_t lab_set_hint;
 
 static void
 name_process(void)

@@ -120,6 +120,7 @@ add_events(struct lab_zone_stats *out, const struct lab_events *ev)
 	out->highatomic_reserve = rd(&ev->highatomic_reserve);
 	out->highatomic_unreserve = rd(&ev->highatomic_unreserve);
 	out->zero_inline = rd(&ev->zero_inline);
+	out->contended = rd(&ev->contended);
 }
 
 void

@@ -20,7 +20,9 @@
 
 static_assert(sizeof(struct lab_zone) <= LAB_ZONE_HEADER_BYTES - 2 * LAB_CACHE_LINE,
 	"LAB_ZONE_HEADER_BYTES is too small");
-static_assert(sizeof(struct lab_pcp) <= LAB_ZONE_CPU_BYTES, "LAB_ZONE_CPU_BYTES is too small");
+/* The stacks of a CPU take 22,272 bytes more (stacks.c). */
+static_assert(sizeof(struct lab_pcp) + 22272 <= LAB_ZONE_CPU_BYTES,
+	"LAB_ZONE_CPU_BYTES is too small");
 static_assert(sizeof(struct lab_frame) < LAB_FRAME_META_BYTES,
 	"LAB_FRAME_META_BYTES must leave room for the pageblocks' types");
 
@@ -55,24 +57,25 @@ frames_offset(unsigned int nr_cpus)
 	return pcp_offset() + nr_cpus * sizeof(struct lab_pcp);
 }
 
-static size_t
-pageblocks_offset(enum lab_allocator allocator, unsigned int nr_cpus, unsigned long nr_pages)
-{
-	return frames_offset(nr_cpus) +
-	       round_line(ops_table[allocator]->layout(NULL, NULL, nr_cpus, nr_pages));
-}
-
 static unsigned int
 cpus_of(const struct lab_zone_config *cfg)
 {
 	return cfg->nr_cpus ? cfg->nr_cpus : 1;
 }
 
+static size_t
+pageblocks_offset(const struct lab_zone_config *cfg)
+{
+	unsigned int nr_cpus = cpus_of(cfg);
+
+	return frames_offset(nr_cpus) +
+	       round_line(ops_table[cfg->allocator]->layout(NULL, NULL, nr_cpus, cfg));
+}
+
 size_t
 lab_zone_meta_size(const struct lab_zone_config *cfg)
 {
-	return round_line(pageblocks_offset(cfg->allocator, cpus_of(cfg), cfg->nr_pages) +
-			  (cfg->nr_pages >> LAB_PAGEBLOCK_ORDER) + 1);
+	return round_line(pageblocks_offset(cfg) + (cfg->nr_pages >> LAB_PAGEBLOCK_ORDER) + 1);
 }
 
 struct lab_zone_config
@@ -127,7 +130,7 @@ check_config(const struct lab_zone_config *cfg)
 		(unsigned int)cfg->allocator >= LAB_NR_ALLOCATORS ||
 		(unsigned int)cfg->linux_version > LAB_LINUX_6_1)
 		return -EINVAL;
-	if (cfg->nr_cpus > LAB_MAX_CPUS || cfg->node < 0)
+	if (cfg->nr_cpus > LAB_MAX_CPUS || cfg->nr_processes > LAB_MAX_PROCESSES || cfg->node < 0)
 		return -EINVAL;
 	if (cfg->name != NULL && strlen(cfg->name) >= sizeof(((struct lab_zone *)NULL)->name))
 		return -EINVAL;
@@ -224,10 +227,8 @@ set_layout(struct lab_zone *z, const struct lab_zone_config *cfg)
 	z->spanned = cfg->nr_pages;
 	z->nr_cpus = cpus_of(cfg);
 	z->pcp = (void *)(meta + pcp_offset());
-	ops_table[cfg->allocator]->layout(
-		z, meta + frames_offset(z->nr_cpus), z->nr_cpus, cfg->nr_pages);
-	z->pageblock_mt =
-		(void *)(meta + pageblocks_offset(cfg->allocator, z->nr_cpus, cfg->nr_pages));
+	ops_table[cfg->allocator]->layout(z, meta + frames_offset(z->nr_cpus), z->nr_cpus, cfg);
+	z->pageblock_mt = (void *)(meta + pageblocks_offset(cfg));
 }
 
 static void
@@ -246,7 +247,6 @@ set_settings(struct lab_zone *z, const struct lab_zone_config *cfg)
 	for (int i = 0; i < LAB_NR_ZONE_TYPES; i++)
 		lab_zone_set_lowmem_reserve(z, i, cfg->lowmem_reserve[i]);
 	wr(&z->pcp_on, !cfg->no_pcp);
-	z->stack_owner = !cfg->no_pcp && percpu_available() ? lab_process_id() : 0;
 	/* 6.1 does not know the flag: as if the high mark were always missed. */
 	wr(&z->below_high, cfg->linux_version == LAB_LINUX_6_1);
 }

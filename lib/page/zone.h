@@ -27,6 +27,7 @@
 #include "list.h"
 #include "percpu.h"
 #include "spin.h"
+#include "stacks.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -66,10 +67,12 @@ struct lab_pcp {
 
 /* ------------------------------------------------------------------- zone */
 
-#define LAB_ZONE_MAGIC       0x6c61627a6f6e6531ULL /* "labzone1" */
-#define LAB_NR_REFUSALS      64
-#define LAB_NR_RECLAIMERS    8
-#define LAB_RECLAIM_RETRIES  16
+#define LAB_ZONE_MAGIC      0x6c61627a6f6e6531ULL /* "labzone1" */
+#define LAB_NR_REFUSALS     64
+#define LAB_NR_RECLAIMERS   8
+#define LAB_RECLAIM_RETRIES 16
+/** Passes that look for pages which others move meanwhile, at most. */
+#define LAB_SETTLE_PASSES    16
 #define LAB_NR_WMARKS        4
 #define LAB_MAX_SCALE_FACTOR 3000
 
@@ -91,6 +94,7 @@ struct lab_events {
 	_Atomic uint64_t claim, steal;
 	_Atomic uint64_t highatomic_reserve, highatomic_unreserve;
 	_Atomic uint64_t zero_inline;
+	_Atomic uint64_t contended;
 };
 
 #define lab_event(z, name) atomic_fetch_add_explicit(&(z)->ev.name, 1, memory_order_relaxed)
@@ -103,9 +107,6 @@ struct lab_events {
 /** Who passes the gate without being asked, while the free pages last. */
 #define LAB_OPEN_ATOMIC 1U
 #define LAB_OPEN_ALL    2U
-
-/** Stacks of a CPU: Unmovable, Movable, Reclaimable. */
-#define LAB_NR_STACKS LAB_MIGRATE_PCPTYPES
 
 struct lab_request;
 
@@ -135,11 +136,10 @@ struct lab_zone {
 	/* The labyrinth allocator's; not used by the buddy's. */
 	_Atomic uint8_t open; /**< LAB_OPEN_*: requests of order 0 that would pass the gate */
 	_Atomic unsigned long open_above[2]; /**< the free pages that it takes, by bit */
-	uint32_t stack_owner;                /**< the process that has stacks; 0: none */
 	struct frames *store;
 	uint8_t *orders;
-	struct percpu stacks[LAB_NR_STACKS];
-	_Atomic uint64_t refilled, flushed, stolen; /**< pages that stacks got and gave unasked */
+	uint32_t nr_sets;
+	struct lab_stack_set sets[LAB_NR_SETS];
 
 	/* Free lists and what they add up to. */
 	alignas(LAB_CACHE_LINE) struct lab_spin lock;
@@ -267,12 +267,23 @@ lab_scale_is_ok(unsigned int factor)
 
 /* process.c */
 extern uint32_t lab_process;
+/** Where this process's set of stacks was found last: a hint. */
+extern _Atomic uint32_t lab_set_hint;
 
 /** A number that no other living process has, never 0. */
 static inline uint32_t
 lab_process_id(void)
 {
 	return lab_process;
+}
+
+/** This process's stacks in the zone; NULL if it has none. */
+static inline struct lab_stack_set *
+lab_own_set(struct lab_zone *z)
+{
+	struct lab_stack_set *set = &z->sets[rd(&lab_set_hint)];
+
+	return lab_likely(rd(&set->process) == lab_process_id()) ? set : lab_stacks_claim(z);
 }
 
 /* alloc.c */

@@ -97,14 +97,15 @@ static void
 step_batch(struct model *m)
 {
 	unsigned int want = 1 + lab_rng_below(&m->rng, 64), got;
+	unsigned int order = lab_rng_below(&m->rng, 2) ? 0 : lab_rng_below(&m->rng, 7);
 	uint32_t pfn[64];
 
-	got = frames_alloc_batch(m->f, lab_rng_below(&m->rng, 4), want, pfn, &m->cur);
+	got = frames_alloc_batch(m->f, order, lab_rng_below(&m->rng, 4), want, pfn, &m->cur);
 	assert_true(got <= want);
 	if (got == 0)
-		assert_false(model_has(m, 0));
+		assert_false(model_has(m, order));
 	for (unsigned int i = 0; i < got; i++)
-		model_take(m, pfn[i], 0);
+		model_take(m, pfn[i], order);
 }
 
 static void
@@ -218,11 +219,11 @@ test_bounded(void **state)
 	for (uint32_t n = 0; n < 1U << 18; n++) {
 		frames_steps = 0;
 		assert_int_not_equal(frames_alloc(f, 0, 0, &cur), FRAMES_NONE);
-		assert_true(frames_steps <= 700);
+		assert_true(frames_steps <= FRAMES_STEPS);
 	}
 	frames_steps = 0;
 	assert_int_equal(frames_alloc(f, 0, 0, &cur), FRAMES_NONE);
-	assert_true(frames_steps <= 700);
+	assert_true(frames_steps <= FRAMES_STEPS);
 	free(f);
 }
 
@@ -285,19 +286,19 @@ work(void *arg)
 		unsigned int k = 1 + lab_rng_below(&rng, 64);
 
 		if (lab_rng_below(&rng, 2)) {
-			k = frames_alloc_batch(s->f, w->seed % 3, k, held + n, &cur);
+			k = frames_alloc_batch(s->f, 0, w->seed % 3, k, held + n, &cur);
 			own(s, held + n, k);
 			n += k;
 		} else {
 			k = k < n ? k : n;
 			n -= k;
 			disown(s, held + n, k);
-			lab_assert_always(frames_free_batch(s->f, held + n, k) == 0);
+			lab_assert_always(frames_free_batch(s->f, 0, held + n, k) == 0);
 		}
 		w->ops++;
 	}
 	disown(s, held, n);
-	lab_assert_always(frames_free_batch(s->f, held, n) == 0);
+	lab_assert_always(frames_free_batch(s->f, 0, held, n) == 0);
 	free(held);
 	return NULL;
 }

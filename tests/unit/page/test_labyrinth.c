@@ -316,10 +316,18 @@ test_online(void **state)
 
 LABYRINTH_DEFINE(grid, 600, .allocator = LAB_ALLOCATOR_LABYRINTH, .min_free_kbytes = 0);
 
+LABYRINTH_DEFINE(nook, 16, .allocator = LAB_ALLOCATOR_LABYRINTH, .min_free_kbytes = 0);
+
 static void
 test_static(void **state)
 {
 	unsigned int n = 0;
+
+	assert_valid(nook);
+	while (lab_alloc_pages(nook, LAB_GFP_ATOMIC, 1) != NULL)
+		n++;
+	assert_int_equal(n, 8);
+	n = 0;
 
 	assert_valid(grid);
 	while (lab_alloc_page_gfp_atomic(grid) != NULL)

@@ -164,10 +164,15 @@ setup(void **state)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 
-	stacks = (struct percpu){.stack = aligned_alloc(64, cpus * sizeof(struct percpu_stack)),
-		.stride = sizeof(struct percpu_stack),
-		.nr_cpus = cpus};
-	memset(stacks.stack, 0, cpus * sizeof(struct percpu_stack));
+	size_t bytes = percpu_stack_bytes(PERCPU_MAX_SLOTS);
+
+	stacks = (struct percpu){.stack = aligned_alloc(64, cpus * bytes),
+		.stride = bytes,
+		.nr_cpus = cpus,
+		.slots = PERCPU_MAX_SLOTS};
+	memset(stacks.stack, 0, cpus * bytes);
+	percpu_init(&stacks);
+	percpu_reopen(&stacks);
 	return 0;
 }
 
@@ -181,24 +186,24 @@ teardown(void **state)
 static void
 test_all_or_none(void **state)
 {
-	void *in[PERCPU_SLOTS + 1], *out[PERCPU_SLOTS + 1];
+	void *in[PERCPU_MAX_SLOTS + 1], *out[PERCPU_MAX_SLOTS + 1];
 
 	/* on one CPU, so that it is one stack */
-	for (uintptr_t i = 0; i <= PERCPU_SLOTS; i++)
+	for (uintptr_t i = 0; i <= PERCPU_MAX_SLOTS; i++)
 		in[i] = (void *)(i + 1);
 	assert_false(percpu_pop(&stacks, out, 1));
 	assert_null(percpu_pop_one(&stacks));
-	assert_false(percpu_push(&stacks, in, PERCPU_SLOTS + 1));
-	assert_true(percpu_push(&stacks, in, PERCPU_SLOTS));
-	assert_false(percpu_push_one(&stacks, in[PERCPU_SLOTS]));
-	assert_int_equal(percpu_count(&stacks), PERCPU_SLOTS);
+	assert_false(percpu_push(&stacks, in, PERCPU_MAX_SLOTS + 1));
+	assert_true(percpu_push(&stacks, in, PERCPU_MAX_SLOTS));
+	assert_false(percpu_push_one(&stacks, in[PERCPU_MAX_SLOTS]));
+	assert_int_equal(percpu_count(&stacks), PERCPU_MAX_SLOTS);
 	for (unsigned int n = 1; n <= 17; n += 4) {
 		assert_true(percpu_pop(&stacks, out, n));
-		assert_memory_equal(out, in + PERCPU_SLOTS - n, n * sizeof(*out));
+		assert_memory_equal(out, in + PERCPU_MAX_SLOTS - n, n * sizeof(*out));
 		assert_true(percpu_push(&stacks, out, n));
 	}
-	assert_true(percpu_pop(&stacks, out, PERCPU_SLOTS));
-	assert_memory_equal(in, out, PERCPU_SLOTS * sizeof(*in));
+	assert_true(percpu_pop(&stacks, out, PERCPU_MAX_SLOTS));
+	assert_memory_equal(in, out, PERCPU_MAX_SLOTS * sizeof(*in));
 	assert_int_equal(percpu_count(&stacks), 0);
 }
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+#ifndef LAB_ORDERS_H
+#define LAB_ORDERS_H
+
+/**
+ * @file orders.h
+ * The orders of a labyrinth zone's allocated blocks: half a byte a frame.
+ */
+
+#include "zone.h"
+
+/** The order of a block is kept with its first frame and "inside" with the others, 4 bits each, for
+ *  blocks of two frames and more: 0 stands for a single frame, so those cost no write. */
+#define LAB_ORDER_INSIDE  15U
+#define LAB_ORDER_OFFLINE 14U
+
+static inline unsigned int
+lab_order_at(const struct lab_zone *z, uint32_t pfn)
+{
+	uint8_t two = __atomic_load_n(&z->orders[pfn / 2], __ATOMIC_RELAXED);
+
+	return pfn & 1 ? two >> 4 : two & 15U;
+}
+
+static inline void
+lab_set_order_at(struct lab_zone *z, uint32_t pfn, unsigned int value)
+{
+	uint8_t *two = &z->orders[pfn / 2], old = __atomic_load_n(two, __ATOMIC_RELAXED), new;
+
+	/* the other half may be another block's */
+	do
+		new = pfn & 1 ? (old & 0x0f) | (uint8_t)(value << 4)
+			      : (old & 0xf0) | (uint8_t)value;
+	while (!__atomic_compare_exchange_n(
+		two, &old, new, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+}
+
+/** Name the frames of a block of two or more. They are the caller's: nobody else writes them. */
+static inline void
+lab_name_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
+{
+	if (order == 0)
+		return;
+	memset(&z->orders[pfn / 2], LAB_ORDER_INSIDE << 4 | LAB_ORDER_INSIDE, (1U << order) / 2);
+	__atomic_store_n(
+		&z->orders[pfn / 2], (uint8_t)(LAB_ORDER_INSIDE << 4 | order), __ATOMIC_RELAXED);
+}
+
+static inline void
+lab_unname_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
+{
+	if (order > 0)
+		memset(&z->orders[pfn / 2], 0, (1U << order) / 2);
+}
+
+/** Is pfn the start of an allocated block of the order? @return 0, -EALREADY, -EINVAL. */
+static inline int
+lab_check_block(const struct lab_zone *z, uint32_t pfn, unsigned int order)
+{
+	if (lab_unlikely(frames_free_now(z->store, pfn)))
+		return -EALREADY;
+	return lab_likely(lab_order_at(z, pfn) == order) ? 0 : -EINVAL;
+}
+
+#endif /* LAB_ORDERS_H */

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/**
+ * @file stacks.c
+ * Whose stacks are where.
+ */
+#include "stacks.h"
+
+#include "labyrinth.h"
+#include "orders.h"
+
+/** Blocks that move between a stack and the frames at once. */
+#define BATCH 64U
+/** Of what is free at most this part goes to one stack at once, so that little memory is not spread
+ *  over idle CPUs. */
+#define BATCH_FRACTION 16U
+
+/** Blocks that a stack has room for, by order: about the same memory for each. */
+static const uint16_t slots_of[LAB_STACK_MAX_ORDER + 1] = {PERCPU_MAX_SLOTS, 240, 112, 48};
+
+static size_t
+cpu_bytes(void)
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < LAB_NR_STACKS; i++)
+		n += percpu_stack_bytes(slots_of[lab_stack_order(i)]);
+	return n;
+}
+
+size_t
+lab_stacks_bytes(unsigned int nr_cpus, unsigned int nr_sets)
+{
+	return (size_t)nr_sets * nr_cpus * cpu_bytes();
+}
+
+static void
+init_set(struct lab_stack_set *set, unsigned char *at, unsigned int nr_cpus)
+{
+	for (unsigned int i = 0; i < LAB_NR_STACKS; i++) {
+		struct percpu *p = &set->stack[i];
+
+		p->stack = (struct percpu_stack *)at;
+		p->stride = (unsigned int)cpu_bytes();
+		p->nr_cpus = nr_cpus;
+		p->slots = slots_of[lab_stack_order(i)];
+		percpu_init(p);
+		at += percpu_stack_bytes(p->slots);
+	}
+}
+
+void
+lab_stacks_init(struct lab_zone *z, unsigned char *at, unsigned int nr_cpus)
+{
+	for (unsigned int i = 0; i < z->nr_sets; i++)
+		init_set(&z->sets[i], at + lab_stacks_bytes(nr_cpus, i), nr_cpus);
+}
+
+struct lab_stack_set *
+lab_stacks_claim(struct lab_zone *z)
+{
+	uint32_t me = lab_process_id();
+
+	if (!rd(&z->pcp_on) || !percpu_available())
+		return NULL;
+	for (unsigned int i = 0; i < z->nr_sets; i++) {
+		if (rd(&z->sets[i].process) == me) {
+			wr(&lab_set_hint, i);
+			return &z->sets[i];
+		}
+	}
+	for (unsigned int i = 0; i < z->nr_sets; i++) {
+		uint32_t nobody = 0;
+
+		if (atomic_compare_exchange_strong(&z->sets[i].process, &nobody, me))
+			return &z->sets[i];
+	}
+	return NULL;
+}
+
+void
+lab_stacks_add_up(struct lab_zone *z, struct percpu_sum *sum)
+{
+	struct lab_stack_set *set = lab_own_set(z);
+
+	*sum = (struct percpu_sum){0};
+	for (unsigned int i = 0; set != NULL && i < LAB_NR_STACKS; i++)
+		percpu_add_up(&set->stack[i], sum);
+}
+
+/* ------------------------------------------------------------ to and from */
+
+unsigned int
+lab_stacks_batch(const struct lab_zone *z, unsigned int order)
+{
+	unsigned long part = rd(&z->nr_free) / BATCH_FRACTION >> order;
+	unsigned int most = BATCH >> order;
+
+	return part >= most ? most : part < 1 ? 1 : (unsigned int)part;
+}
+
+/** Blocks that were on a stack go back to the frames. */
+static void
+to_frames(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
+{
+	uint32_t pfn[BATCH];
+	unsigned int bad;
+
+	for (unsigned int i = 0; i < n; i++) {
+		pfn[i] = lab_pfn_of(z, pages[i]);
+		lab_unname_block(z, pfn[i], order);
+	}
+	bad = frames_free_batch(z->store, order, pfn, n);
+	if (lab_unlikely(bad != 0))
+		lab_event_add(z, bad_free, bad);
+	lab_free_changed(z, (long)(n << order) - (long)bad);
+}
+
+/** The blocks after the first: the one to be handed out next on top. */
+static void
+stack_up(struct lab_zone *z, struct lab_stack_set *set, unsigned int order, unsigned int mt,
+	const uint32_t *pfn, unsigned int n)
+{
+	void *page[BATCH];
+
+	for (unsigned int i = 0; i < n; i++) {
+		page[i] = lab_frame_address(z, pfn[n - 1 - i]);
+		lab_name_block(z, pfn[n - 1 - i], order);
+	}
+	if (percpu_push(&set->stack[lab_stack_index(order, mt)], page, n))
+		lab_add(&set->refilled[order], n);
+	else
+		to_frames(z, page, order, n);
+}
+
+uint32_t
+lab_stacks_refill(struct lab_zone *z, struct lab_stack_set *set, unsigned int order,
+	unsigned int mt, unsigned int n)
+{
+	_Atomic uint64_t *moves = NULL;
+	uint32_t pfn[BATCH];
+	unsigned int got;
+
+	if (set == NULL)
+		n = 1;
+	if (n > 1)
+		moves = percpu_move_begin(&set->stack[lab_stack_index(order, mt)], n << order);
+	got = frames_alloc_batch(z->store, order, mt, n, pfn, &lab_pcp_here(z)->cursor);
+	if (got > 0)
+		lab_free_changed(z, -(long)(got << order));
+	if (got > 1) {
+		stack_up(z, set, order, mt, pfn + 1, got - 1);
+		lab_add(&lab_pcp_here(z)->refill, 1);
+	}
+	if (moves != NULL)
+		percpu_move_end(moves, n << order);
+	if (got == 0)
+		return LAB_NO_PFN;
+	lab_name_block(z, pfn[0], order);
+	return pfn[0];
+}
+
+/** Half of a full stack goes back. The pages leave through this function's own memory, so an
+ *  interruption that finds the stack half empty finds it right. */
+static void
+flush(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
+{
+	unsigned int order = lab_stack_order(index), n = BATCH >> order;
+	struct percpu *p = &set->stack[index];
+	void *pages[BATCH];
+
+	for (unsigned int i = 0; i < p->slots / 2 / n; i++) {
+		_Atomic uint64_t *moves = percpu_move_begin(p, n << order);
+		bool got = percpu_pop(p, pages, n);
+
+		if (got) {
+			lab_add(&set->flushed[order], n);
+			lab_add(&lab_pcp_here(z)->drain_pages, n << order);
+			to_frames(z, pages, order, n);
+		}
+		percpu_move_end(moves, n << order);
+		if (!got)
+			return;
+	}
+}
+
+void
+lab_stacks_make_room(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
+{
+	percpu_reopen(&set->stack[index]);
+	flush(z, set, index);
+}
+
+static unsigned long
+drain_stack(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
+{
+	unsigned int order = lab_stack_order(index), n;
+	struct percpu *p = &set->stack[index];
+	unsigned long pages = 0;
+	void *stolen[BATCH];
+
+	do {
+		_Atomic uint64_t *moves = percpu_move_begin(p, BATCH << order);
+
+		n = percpu_steal(p, stolen, BATCH);
+		if (n > 0) {
+			lab_add(&set->stolen[order], n);
+			to_frames(z, stolen, order, n);
+			pages += n << order;
+		}
+		percpu_move_end(moves, BATCH << order);
+	} while (n > 0);
+	return pages;
+}
+
+unsigned long
+lab_stacks_drain(struct lab_zone *z)
+{
+	struct lab_stack_set *set = lab_own_set(z);
+	unsigned long pages = 0;
+
+	if (set == NULL)
+		return 0;
+	for (unsigned int i = 0; i < LAB_NR_STACKS; i++) {
+		if (percpu_count(&set->stack[i]) != 0)
+			pages += drain_stack(z, set, i);
+	}
+	return pages;
+}
+
+unsigned long
+lab_stacks_bury(struct lab_zone *z, struct lab_stack_set *set)
+{
+	unsigned long pages = 0;
+	void *left[BATCH];
+	unsigned int n;
+
+	for (unsigned int i = 0; i < LAB_NR_STACKS; i++) {
+		unsigned int order = lab_stack_order(i);
+
+		while ((n = percpu_take_dead(&set->stack[i], left, BATCH)) > 0) {
+			lab_add(&set->stolen[order], n);
+			to_frames(z, left, order, n);
+			pages += n << order;
+		}
+	}
+	wr(&set->process, 0);
+	return pages;
+}
+
+/* ---------------------------------------------------------------- counting */
+
+unsigned long
+lab_stacks_pages(const struct lab_zone *z)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int s = 0; s < z->nr_sets; s++) {
+		for (unsigned int i = 0; i < LAB_NR_STACKS; i++)
+			pages += percpu_count(&z->sets[s].stack[i]) << lab_stack_order(i);
+	}
+	return pages;
+}
+
+/** The CPUs count pops, the rest follows: what a stack gave and still holds, it got. */
+static void
+set_stats(const struct lab_stack_set *set, struct lab_zone_stats *out)
+{
+	for (unsigned int i = 0; i < LAB_NR_STACKS; i++) {
+		uint64_t popped = percpu_popped(&set->stack[i]);
+
+		out->alloc[lab_stack_order(i)] += popped;
+		out->free[lab_stack_order(i)] += popped + percpu_count(&set->stack[i]);
+		out->pcp_hit += popped;
+	}
+	for (unsigned int o = 0; o <= LAB_STACK_MAX_ORDER; o++) {
+		out->alloc[o] -= rd(&set->flushed[o]);
+		out->pcp_hit -= rd(&set->flushed[o]);
+		out->free[o] += rd(&set->stolen[o]) - rd(&set->refilled[o]);
+	}
+}
+
+void
+lab_stacks_stats(const struct lab_zone *z, struct lab_zone_stats *out)
+{
+	for (unsigned int i = 0; i < z->nr_sets; i++)
+		set_stats(&z->sets[i], out);
+}
