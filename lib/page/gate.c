@@ -28,6 +28,18 @@ lab_gate_counts(const struct lab_zone *z, struct lab_free_counts *out)
 	lab_frame_ops(z)->gate_blocks(z, out);
 }
 
+/** The counts that decide. Of a lock-free zone they are read one by one: a request may come from a signal
+ *  handler that interrupted the holder of the lock, and no walk of the zone belongs on its way. */
+static void
+counts_for_request(struct lab_zone *z, struct lab_free_counts *out)
+{
+	if (z->store == NULL)
+		lab_spin_lock(&z->lock);
+	lab_gate_counts(z, out);
+	if (z->store == NULL)
+		lab_spin_unlock(&z->lock);
+}
+
 /** The boost is there to wake kswapd early, not to refuse the urgent. */
 static bool
 ignores_boost(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags)
@@ -44,7 +56,7 @@ lab_gate_check(struct lab_zone *z, const struct lab_request *rq, unsigned long m
 	struct lab_free_counts counts;
 	enum lab_cause cause;
 
-	lab_zone_free_counts(z, &counts);
+	counts_for_request(z, &counts);
 	cause = lab_watermark_ok(&counts, rq->order, mark, reserve, alloc_flags, v);
 	if (cause != LAB_CAUSE_NONE && ignores_boost(z, rq, alloc_flags))
 		cause = lab_watermark_ok(&counts, rq->order, rd(&z->wmark[LAB_ALLOC_WMARK_MIN]),
