@@ -354,19 +354,22 @@ check_match "  without a shell it forwards until Enter" \
 check_match "  eth-peer" 'peer=02:00:00:00:00:07' "$out"
 check_match "  ops" 'preferred mempool ops selected: ring_mp_mc' "$out"
 
-# A terminal: completion by Tab, the last line again by the up arrow.
+# A terminal: completion by Tab, the last line again by the up arrow. Keys go in once the prompt is
+# there: what is typed before it finds the terminal's own line editing, which knows no Tab. No timeout(1)
+# before the application: it would make it a background process, which the terminal stops.
+summary='Number of available ports'
 if command -v script >/dev/null; then
-    (
-        sleep 3
-        printf 'sho\tpor\tsumm\tall\r'
-        sleep 1
-        printf '\033[A\r'
-        sleep 1
-        printf 'quit\r'
-        sleep 1
-    ) | timeout 60 script -qec "${shell[*]}" /dev/null >"$out" 2>&1
-    check "completion and history on a terminal" \
-        [ "$(grep -c 'Number of available ports' "$out")" = 2 ] || tail -n 40 "$out"
+    start terminal script -qec "${shell[*]:2}" /dev/null
+    wait_log terminal '^labyrinth> ' 60
+    keys terminal 'sho\tpor\tsumm\tall\r'
+    check "completion on a terminal" wait_for 20 said terminal "$summary" 1
+    keys terminal '\033[A\r'
+    check "  history" wait_for 20 said terminal "$summary" 2
+    keys terminal 'quit\r'
+    wait_end terminal 20
+    check "  quit ends with 0" [ "${LAB_STATUS[terminal]}" = 0 ]
+    check "  each line ran once" [ "$(grep -c "$summary" "$(log_of terminal)")" = 2 ] ||
+        tail -n 40 "$(log_of terminal)"
 else
     note "no script(1): the terminal is not tested"
 fi

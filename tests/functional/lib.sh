@@ -193,6 +193,17 @@ tell() {
     printf '%s\n' "$2" >&"$fd"
 }
 
+# keys NAME TEXT: as tell, but the bytes alone, with printf's escapes: what a person types.
+keys() {
+    local fd=${LAB_STDIN[$1]}
+    printf '%b' "$2" >&"$fd"
+}
+
+# said NAME TEXT N: its output holds the text N times or more.
+said() {
+    [ "$(grep -oF -- "$2" "$(log_of "$1")" | wc -l)" -ge "$3" ]
+}
+
 # wait_log NAME REGEX [SECONDS]: until a line of its output matches; fails at once when it ended.
 wait_log() {
     local name=$1 regex=$2 deadline=$((SECONDS + ${3:-20}))
