@@ -16,6 +16,7 @@
 LAB_DROP_CAUSE(drop_tx_full, "tx_full");
 LAB_DROP_CAUSE(drop_missed, "rx_missed");
 LAB_DROP_CAUSE(drop_error, "rx_error");
+LAB_DROP_CAUSE(drop_stopped, "stopped");
 LAB_DROP_CAUSE(drop_nombuf, "nombuf");
 LAB_DROP_CAUSE(drop_backpressure, "backpressure");
 
@@ -105,6 +106,23 @@ pmd_raw(struct app *app, uint16_t id, const struct fwd_counts *rx, struct lab_le
 	out->offered = RTE_MAX(out->offered, rx->rx + lost_by_stamps(app, id));
 }
 
+/* Frames that the kernel put into a ring and the driver has not taken out: they wait there, or went
+ * with the ring when the port was stopped. */
+static void
+kernel_raw(const struct port *p, struct lab_ledger_port *out)
+{
+	uint64_t waiting;
+
+	if (p->ring.packets <= out->offered)
+		return;
+	waiting = p->ring.packets - out->offered;
+	out->offered = p->ring.packets;
+	if (p->ring.nr)
+		out->in_flight += waiting;
+	else
+		out->drops[drop_stopped] += waiting;
+}
+
 void
 ledger_port_raw(struct app *app, uint16_t id, struct lab_ledger_port *out)
 {
@@ -121,10 +139,12 @@ ledger_port_raw(struct app *app, uint16_t id, struct lab_ledger_port *out)
 	out->delivered = rx.tx + rx.consumed;
 	out->drops[drop_tx_full] = rx.tx_full;
 	out->in_flight = held;
-	if (p->wire)
+	if (p->wire) {
 		wire_raw(p, out);
-	else
+	} else {
 		pmd_raw(app, id, &rx, out);
+		kernel_raw(p, out);
+	}
 }
 
 /* What was in flight at the clear arrives after it: it counts as offered anew. */

@@ -13,7 +13,9 @@
  * Delivered: read by a receiver, or taken by the port that it was forwarded to. In flight: waiting
  * in the Rx ring, or held by the forwarding engine. On a wire every figure is known and the sum is
  * exact. An ordinary port's offered load is what its PMD counts (received, missed, errors) or, where
- * stamps tell of more, what the sender is known to have sent; the rest stays `unexplained`. A ring
+ * stamps tell of more, what the sender is known to have sent; the rest stays `unexplained`. On
+ * net_af_packet it is what the kernel counts on the driver's sockets: full rings are rx_missed, and
+ * what still lies in a ring is in flight. A ring
  * such as memif's loses nothing by itself: it stands full and the sender cannot send. Only the
  * sender knows how much that was; `ledger offered` tells us, and the difference is `backpressure`.
  */

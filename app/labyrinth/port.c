@@ -195,6 +195,27 @@ configure(struct app *app, uint16_t id)
 	return setup_queues(app, id, &info);
 }
 
+/* The lock is that of the counters: the sampler's thread reads them too. */
+static void
+find_ring(struct app *app, uint16_t id)
+{
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(id, &info))
+		return;
+	pthread_mutex_lock(&app->ports.lock);
+	kernel_ring_find(&app->ports.p[id].ring, &info);
+	pthread_mutex_unlock(&app->ports.lock);
+}
+
+static void
+close_ring(struct app *app, uint16_t id)
+{
+	pthread_mutex_lock(&app->ports.lock);
+	kernel_ring_close(&app->ports.p[id].ring);
+	pthread_mutex_unlock(&app->ports.lock);
+}
+
 static int
 start_one(struct app *app, uint16_t id)
 {
@@ -211,6 +232,7 @@ start_one(struct app *app, uint16_t id)
 	rc = rte_eth_dev_start(id);
 	if (rc)
 		return cmd_fail(app, rc, "port %u does not start: %s", id, rte_strerror(-rc));
+	find_ring(app, id);
 	if (p->promisc)
 		rte_eth_promiscuous_enable(id);
 	rte_eth_macaddr_get(id, &p->mac);
@@ -291,6 +313,7 @@ stop_one(struct app *app, uint16_t id)
 	else if (p->promisc)
 		/* of a port over a kernel interface, the flag would stay when we are gone */
 		rte_eth_promiscuous_disable(id);
+	close_ring(app, id);
 	rc = rte_eth_dev_stop(id);
 	if (rc && rc != -ENOTSUP)
 		return cmd_fail(app, rc, "port %u does not stop: %s", id, rte_strerror(-rc));

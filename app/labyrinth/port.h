@@ -15,10 +15,13 @@
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 
+#include "kernel_ring.h"
+
 struct app;
 struct wire_port;
 
-/** The counters that all PMDs have. */
+/** The counters that all PMDs have. imissed also holds what the kernel dropped at a full ring of
+ *  net_af_packet, of which its PMD knows nothing. */
 struct port_counts {
 	uint64_t ipackets, opackets, ibytes, obytes, imissed, ierrors, oerrors, rx_nombuf;
 };
@@ -41,6 +44,7 @@ struct port {
 	struct port_counts raw;      /**< the PMD's, when they were read last */
 	struct port_counts restarts; /**< what it had counted before it began anew from 0 */
 	bool restarted;
+	struct kernel_ring ring;     /**< of a net_af_packet port */
 	struct port_counts base;     /**< at the last clear */
 	struct port_counts fwd_base; /**< at the last start */
 	struct {

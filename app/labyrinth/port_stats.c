@@ -68,6 +68,8 @@ port_counts(struct app *app, uint16_t id, struct port_counts *out)
 
 	pthread_mutex_lock(&app->ports.lock);
 	rc = read_raw(p, id, &raw);
+	kernel_ring_read(&p->ring);
+	raw.imissed += p->ring.drops;
 	if (rc == 0)
 		keep_total(p, &raw);
 	for (size_t i = 0; i < NR_COUNTS; i++)

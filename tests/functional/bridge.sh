@@ -116,8 +116,7 @@ keep_neighbours() {
         done
 }
 
-# stream: iperf3 over TCP as fast as it goes. Rings may overflow, so what is lost in the kernel is
-# bounded by its counters and not exact.
+# stream: iperf3 over TCP as fast as it goes. Rings may overflow; what is lost there is in the ledger.
 stream() {
     open_books
     serve server
@@ -131,8 +130,10 @@ stream() {
     check "iperf3: then the cables fall silent" wait_for 30 settled
     read_books
     show_books iperf3
-    note "iperf3: $((NEAR + FAR - $(jq .offered "$LAB_TMP/ledger.json"))) of them found the" \
-        "kernel's ring full and are not among what the driver counts"
+    check "iperf3: the ledger has every frame that came over the cables" wait_for 20 quiet all_offered
+    check "iperf3: what was not delivered found the kernel's ring full; nothing is unexplained" quiet \
+        jq -e '.in_flight == 0 and .unexplained == 0 and .dropped == (.drops.rx_missed // 0)' \
+        "$LAB_TMP/ledger.json"
     check "iperf3: the frames of that data went through the application" quiet jq -e \
         --slurpfile s "$LAB_TMP/stream.json" \
         '.ports.port0.delivered >= $s[0].end.sum_received.bytes / 1500' "$LAB_TMP/ledger.json"
