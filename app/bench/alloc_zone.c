@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/**
+ * @file alloc_zone.c
+ * The zones of lib/page: each frame allocator alone, and with all that a request means.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+
+#include <rte_malloc.h>
+
+#include "loops.h"
+
+struct variant {
+	enum lab_allocator allocator;
+	bool gate; /**< the marks of Linux; else none */
+};
+
+struct zone {
+	struct lab_zone *zone;
+	void *meta;
+};
+
+static inline void *
+zone_request(struct bench_thread *t, lab_gfp_t more)
+{
+	struct lab_zone *zone = ((struct zone *)t->ctx)->zone;
+
+	if (t->order == 0 && more == 0)
+		return lab_alloc_page_gfp_atomic(zone);
+	return lab_alloc_pages(zone, LAB_GFP_ATOMIC | more, t->order);
+}
+
+static inline void *
+zone_get(struct bench_thread *t)
+{
+	return zone_request(t, 0);
+}
+
+static inline void *
+zone_get_zero(struct bench_thread *t)
+{
+	return zone_request(t, __LAB_GFP_ZERO);
+}
+
+static inline void
+zone_put(struct bench_thread *t, void *page)
+{
+	/* a page that is not taken back is lost, and shows as refusals */
+	lab_free_pages(((struct zone *)t->ctx)->zone, page, t->order);
+}
+
+/** Bulk requests are of order 0, above the low mark and may bring fewer: the rest one by one. */
+static inline unsigned int
+zone_get_n(struct bench_thread *t, void **pages, unsigned int n)
+{
+	struct lab_zone *zone = ((struct zone *)t->ctx)->zone;
+	unsigned int got = 0;
+
+	if (t->order == 0)
+		got = lab_alloc_pages_bulk(zone, LAB_GFP_ATOMIC, n, pages);
+	while (got < n && (pages[got] = zone_get(t)) != NULL)
+		got++;
+	return got;
+}
+
+static inline void
+zone_put_n(struct bench_thread *t, void **pages, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		zone_put(t, pages[i]);
+}
+
+static const struct bench_calls calls = {
+	.get = zone_get,
+	.put = zone_put,
+	.get_zero = zone_get_zero,
+	.get_n = zone_get_n,
+	.put_n = zone_put_n,
+};
+BENCH_LOOPS(calls)
+static const bench_loops loops = BENCH_TABLE;
+
+/**
+ * What a service thread does for a zone between two batches: where the zone zeroes pages in the background,
+ * its call belongs here.
+ */
+static void
+background(void *ctx)
+{
+	(void)ctx;
+}
+
+/** Blocks that atomic requests can have before the gate closes. */
+static unsigned long
+capacity_of(struct lab_zone *zone, unsigned int order)
+{
+	struct lab_free_counts counts = {0};
+	struct lab_zone_info info;
+	struct lab_verdict v;
+
+	lab_zone_info_get(zone, &info);
+	counts.nr_free = info.managed;
+	counts.blocks[LAB_MAX_ORDER][LAB_MIGRATE_UNMOVABLE] = 1;
+	lab_watermark_ok(&counts, order, info.wmark.min, 0,
+		lab_gfp_to_alloc_flags(LAB_GFP_ATOMIC, order), &v);
+	return (info.managed - (unsigned long)v.min) >> order;
+}
+
+static struct lab_zone_config
+config_of(const struct variant *v, const struct bench_need *need)
+{
+	struct lab_zone_config cfg = lab_zone_config_default(need->pages);
+	int cpus = get_nprocs_conf();
+
+	cfg.allocator = v->allocator;
+	cfg.base = need->arena;
+	cfg.nr_cpus = cpus < LAB_MAX_CPUS ? cpus : LAB_MAX_CPUS;
+	if (!v->gate) {
+		cfg.min_free_kbytes = 0;
+		cfg.watermark_scale_factor = 1;
+		cfg.watermark_boost_factor = 0;
+	}
+	return cfg;
+}
+
+/** The metadata lies in EAL's memory, as that of the mempools does. */
+static int
+create(const struct bench_alloc *a, const struct bench_need *need, void **ctx,
+	unsigned long *capacity, char *why)
+{
+	struct lab_zone_config cfg = config_of(a->variant, need);
+	struct zone *z = calloc(1, sizeof(*z));
+	int ret = -ENOMEM;
+
+	cfg.meta_len = lab_zone_meta_size(&cfg);
+	if (z != NULL)
+		z->meta = rte_zmalloc("bench_zone", cfg.meta_len, LAB_CACHE_LINE);
+	cfg.meta = z != NULL ? z->meta : NULL;
+	if (cfg.meta != NULL)
+		ret = lab_zone_create(&z->zone, &cfg);
+	if (ret < 0) {
+		snprintf(why, BENCH_WHY, "no zone of %lu pages with %zu KiB of metadata: %s",
+			need->pages, cfg.meta_len >> 10, strerror(-ret));
+		rte_free(z != NULL ? z->meta : NULL);
+		free(z);
+		return ret;
+	}
+	*capacity = capacity_of(z->zone, need->order);
+	*ctx = z;
+	return 0;
+}
+
+static void
+destroy(void *ctx)
+{
+	struct zone *z = ctx;
+
+	lab_zone_destroy(z->zone);
+	rte_free(z->meta);
+	free(z);
+}
+
+#define ZONE(title, says, id, with_gate)                                                           \
+	{                                                                                          \
+		.name = title, .what = says, .flags = BENCH_BOUNDED, .loops = &loops,              \
+		.variant = &(const struct variant){id, with_gate}, .create = create,               \
+		.destroy = destroy, .background = background,                                      \
+	}
+
+const struct bench_alloc bench_zones[BENCH_NR_ZONES] = {
+	ZONE("buddy", "zone of lib/page, Linux's free lists, no watermarks", LAB_ALLOCATOR_BUDDY,
+		false),
+	ZONE("buddy+gate", "the same with Linux's watermarks and boost", LAB_ALLOCATOR_BUDDY, true),
+	ZONE("labyrinth", "zone of lib/page, lock-free, no watermarks", LAB_ALLOCATOR_LABYRINTH,
+		false),
+	ZONE("labyrinth+gate", "the same with Linux's watermarks and boost",
+		LAB_ALLOCATOR_LABYRINTH, true),
+};
