@@ -44,7 +44,7 @@ extern "C" {
 struct rte_mempool;
 struct lab_tenants;
 
-/** Names of the ops. Both are served by the buddy allocator. */
+/** Names of the ops, by the frame allocator of the zones: Linux's, and the extra quality one. */
 #define LAB_MEMPOOL_OPS_BUDDY "labyrinth_buddy"
 #define LAB_MEMPOOL_OPS       "labyrinth"
 
@@ -125,7 +125,9 @@ int lab_mempool_stats_reset(const struct rte_mempool *mp);
  * - watermark_scale_factor: 1 to 3000, of 10000. Default 10
  * - boost: watermark_boost_factor, 0 to 100000, of 10000. Default 0
  * - lowmem_reserve: pages kept from this pool's requests. Default 0
- * - pcp: on or off, per-lcore lists in the zone. Default off
+ * - allocator (c): buddy or labyrinth, whatever the ops are called; "auto": by their name. Default auto
+ * - pcp: on or off, per-CPU caches in the zone; "auto": on for labyrinth, whose caches cost nobody an object,
+ *   off for buddy. Default auto
  * - order (c): least order of an object's block, 0 to 10. Default 0
  * - gfp: as lab_gfp_parse(), without ZERO, NOFAIL and DMA. Default ATOMIC|NOWARN. With DIRECT_RECLAIM a
  *   get may wait for the zone's reclaimer; without NOWARN refusals are logged, at most one per 10 s
@@ -145,7 +147,8 @@ struct lab_mempool_settings {
 	unsigned int watermark_scale_factor;
 	unsigned int watermark_boost_factor;
 	unsigned long lowmem_reserve;
-	bool pcp;
+	int pcp;       /**< 0, 1; -1: auto */
+	int allocator; /**< enum lab_allocator; -1: auto */
 	unsigned int order;
 	lab_gfp_t gfp;
 	enum lab_linux linux_version;

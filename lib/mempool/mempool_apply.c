@@ -113,7 +113,9 @@ check_creation_keys(
 {
 	const char *key = NULL;
 
-	if (s->order != p->settings.order)
+	if (s->allocator != p->settings.allocator)
+		key = "allocator";
+	else if (s->order != p->settings.order)
 		key = "order";
 	else if (s->linux_version != p->settings.linux_version)
 		key = "linux";
@@ -144,8 +146,10 @@ lab_pool_apply(struct lab_pool *p, const char *text, char *err, size_t err_len)
 	unsigned int groups = 0;
 	int ret = lab_settings_parse(text, &new, &groups, err, err_len);
 
-	if (ret == 0)
+	if (ret == 0) {
+		lab_settings_resolve(&new, p->settings.allocator);
 		ret = check_creation_keys(p, &new, err, err_len);
+	}
 	if (ret == 0)
 		ret = lab_pool_check_settings(lab_pool_total_frames(p), &new, err, err_len);
 	if (ret != 0)

@@ -13,6 +13,7 @@
 
 #include "mempool_private.h"
 
+#define ENQUEUE_CHUNK    64U
 #define LAB_WARN_SECONDS 10 /* as Linux's warn_alloc() */
 
 /* Loaded by dlopen() too: small enough for the room that the loader keeps for this model. */
@@ -71,24 +72,19 @@ obj_to_block(const struct lab_pool *p, uintptr_t base, uintptr_t obj)
 
 /* ------------------------------------------------------------- dequeue */
 
-/* Blocks of one zone until n or a refusal, whose cause is then in *cause. */
+/* Objects of one zone until n or a refusal, whose cause is then in *cause. */
 static inline unsigned int
 zone_take(const struct lab_pool *p, const struct lab_pool_zone *z, void **objs, unsigned int n,
 	enum lab_cause *cause)
 {
 	lab_gfp_t gfp = __atomic_load_n(&p->gfp, __ATOMIC_RELAXED);
-	unsigned int i;
+	unsigned int got = lab_alloc_pages_many(z->zone, gfp, p->order, n, objs);
 
-	for (i = 0; i < n; i++) {
-		void *block = lab_alloc_pages(z->zone, gfp, p->order);
-
-		if (unlikely(block == NULL)) {
-			*cause = lab_errno_cause(errno);
-			break;
-		}
-		objs[i] = (void *)block_to_obj(p, z->base, (uintptr_t)block);
-	}
-	return i;
+	if (unlikely(got < n))
+		*cause = lab_errno_cause(errno);
+	for (unsigned int i = 0; i < got; i++)
+		objs[i] = (void *)block_to_obj(p, z->base, (uintptr_t)objs[i]);
+	return got;
 }
 
 /* The rest from the other zones. A gate that closed says more than a zone that is empty. */
@@ -253,36 +249,70 @@ bad_enqueue(struct lab_pool *p, unsigned int lcore, void *obj, int err)
 			err == -EALREADY ? "it is free already" : "it is not the pool's");
 }
 
-static int
-enqueue_one(struct lab_pool *p, struct lab_extent *x, uintptr_t obj)
+/* The block of an object of extent *x, which is looked for if it is another one; 0 if it is none. */
+static inline uintptr_t
+block_of(struct lab_pool *p, struct lab_extent *x, uintptr_t obj)
 {
-	const struct lab_pool_zone *z;
-	uintptr_t block;
+	uintptr_t base, block;
 
 	if (unlikely(obj - x->start >= x->end - x->start) && !lab_extent_find(&p->extents, obj, x))
-		return -EINVAL;
-	z = &p->zones[x->zone];
-	block = obj_to_block(p, z->base, obj);
-	if (unlikely(block_to_obj(p, z->base, block) != obj))
-		return -EINVAL;
-	return lab_free_pages(z->zone, (void *)block, p->order);
+		return 0;
+	base = p->zones[x->zone].base;
+	block = obj_to_block(p, base, obj);
+	return likely(block_to_obj(p, base, block) == obj) ? block : 0;
+}
+
+/* The blocks of the first objects that are of one zone, at most n. @return how many; 0: the first is bad. */
+static inline unsigned int
+same_zone(struct lab_pool *p, void *const *objs, unsigned int n, void **blocks, uint32_t *zone)
+{
+	struct lab_extent x = {0};
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		uintptr_t block = block_of(p, &x, (uintptr_t)objs[i]);
+
+		if (unlikely(block == 0 || (i > 0 && x.zone != *zone)))
+			break;
+		*zone = x.zone;
+		blocks[i] = (void *)block;
+	}
+	return i;
+}
+
+/* Objects given back of the first ones, at most ENQUEUE_CHUNK; the next one is bad if they are fewer than the
+ * first ones of one zone. */
+static inline unsigned int
+enqueue_some(struct lab_pool *p, void *const *objs, unsigned int n, int *err)
+{
+	void *blocks[ENQUEUE_CHUNK];
+	unsigned int run, done;
+	uint32_t zone = 0;
+
+	run = same_zone(p, objs, RTE_MIN(n, ENQUEUE_CHUNK), blocks, &zone);
+	*err = run == 0 ? -EINVAL : 0;
+	if (unlikely(run == 0))
+		return 0;
+	done = lab_free_pages_many(p->zones[zone].zone, blocks, p->order, run);
+	if (unlikely(done < run))
+		*err = -errno;
+	return done;
 }
 
 int
 lab_pool_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
 {
 	struct lab_pool *p = mp->pool_data;
-	unsigned int lcore = rte_lcore_id();
+	unsigned int lcore = rte_lcore_id(), bad = 0;
 	struct lab_pool_counters *c = pool_counters(p, lcore);
-	struct lab_extent x = {0};
-	unsigned int bad = 0;
 
 	tell_cpu(lcore);
-	for (unsigned int i = 0; i < n; i++) {
-		int ret = enqueue_one(p, &x, (uintptr_t)objs[i]);
+	for (unsigned int i = 0; i < n;) {
+		int err;
 
-		if (unlikely(ret != 0)) {
-			bad_enqueue(p, lcore, objs[i], ret);
+		i += enqueue_some(p, objs + i, n - i, &err);
+		if (unlikely(err != 0)) {
+			bad_enqueue(p, lcore, objs[i++], err);
 			bad++;
 		}
 	}

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include <rte_common.h>
 #include <rte_errno.h>
@@ -98,8 +99,20 @@ pool_init(struct lab_pool *p, struct rte_mempool *mp, const struct rte_memzone *
 	p->settings = *s;
 	p->mz = mz;
 	p->mp = mp;
-	p->nr_cpus = RTE_MIN(highest_lcore() + 1, (unsigned int)LAB_MAX_CPUS);
+	p->nr_cpus = highest_lcore() + 1;
+	if (s->allocator == LAB_ALLOCATOR_LABYRINTH) /* its caches are the kernel's CPUs' */
+		p->nr_cpus = RTE_MAX(p->nr_cpus, (unsigned int)get_nprocs_conf());
+	p->nr_cpus = RTE_MIN(p->nr_cpus, (unsigned int)LAB_MAX_CPUS);
 	p->magic = LAB_POOL_MAGIC;
+}
+
+/* By the name that the pool's ops were registered under. */
+static enum lab_allocator
+ops_allocator(const struct rte_mempool *mp)
+{
+	return strcmp(rte_mempool_get_ops(mp->ops_index)->name, LAB_MEMPOOL_OPS) == 0
+		       ? LAB_ALLOCATOR_LABYRINTH
+		       : LAB_ALLOCATOR_BUDDY;
 }
 
 /* The settings that the pool will have, checked against its size. @return its order. */
@@ -110,6 +123,7 @@ pool_plan(const struct rte_mempool *mp, struct lab_mempool_settings *s, char *er
 
 	if (ret != 0)
 		return ret;
+	lab_settings_resolve(s, ops_allocator(mp));
 	order = object_order(mp, s->order);
 	if (order < 0) {
 		snprintf(err, len, "an object of %zu bytes is larger than a block of order %d",
@@ -246,6 +260,8 @@ zone_config(const struct lab_pool *p, uintptr_t base, uintptr_t end)
 	struct lab_zone_config cfg = lab_zone_config_default((end - base) >> LAB_PAGE_SHIFT);
 
 	cfg.node = p->mp->socket_id < 0 ? 0 : p->mp->socket_id;
+	cfg.allocator = (enum lab_allocator)s->allocator;
+	cfg.nr_processes = LAB_MAX_PROCESSES;
 	cfg.linux_version = s->linux_version;
 	cfg.base = (void *)base;
 	cfg.offline = true;

@@ -135,6 +135,7 @@ int lab_settings_parse(const char *text, struct lab_mempool_settings *s, unsigne
 	char *err, size_t err_len);
 int lab_settings_set(const char *key, const char *value, struct lab_mempool_settings *s,
 	unsigned int *groups, char *err, size_t err_len);
+void lab_settings_resolve(struct lab_mempool_settings *s, int allocator);
 int lab_settings_load(const char *pool, const char *pool_config, struct lab_mempool_settings *s,
 	char *err, size_t err_len);
 

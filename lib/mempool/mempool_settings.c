@@ -30,6 +30,8 @@ lab_mempool_settings_default(void)
 		.min_free_kbytes = 0,
 		.watermark_scale_factor = 10,
 		.gfp = LAB_GFP_ATOMIC | __LAB_GFP_NOWARN,
+		.pcp = -1,
+		.allocator = -1,
 		.linux_version = LAB_LINUX_6_12,
 		.inject = {.times = -1, .interval = 1, .seed = 1},
 	};
@@ -104,7 +106,32 @@ READ_NUMBER(read_seed, inject.seed, 0, UINT64_MAX)
 static bool
 read_pcp(const char *v, struct lab_mempool_settings *s)
 {
-	return read_bool(v, &s->pcp);
+	bool on;
+
+	if (strcmp(v, "auto") == 0) {
+		s->pcp = -1;
+		return true;
+	}
+	if (!read_bool(v, &on))
+		return false;
+	s->pcp = on;
+	return true;
+}
+
+static bool
+read_allocator(const char *v, struct lab_mempool_settings *s)
+{
+	if (strcmp(v, "auto") == 0) {
+		s->allocator = -1;
+		return true;
+	}
+	for (int i = 0; i < LAB_NR_ALLOCATORS; i++) {
+		if (strcmp(v, lab_allocator_name(i)) == 0) {
+			s->allocator = i;
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool
@@ -159,7 +186,8 @@ static const struct key keys[] = {
 	{"watermark_scale_factor", LAB_KEYS_GATE, read_scale, "1 to 3000"},
 	{"boost", LAB_KEYS_GATE, read_boost, "0 to 100000"},
 	{"lowmem_reserve", LAB_KEYS_GATE, read_lowmem, "a number of pages"},
-	{"pcp", LAB_KEYS_GATE, read_pcp, "on or off"},
+	{"allocator", LAB_KEYS_CREATION, read_allocator, "buddy, labyrinth or auto"},
+	{"pcp", LAB_KEYS_GATE, read_pcp, "on or off, or auto"},
 	{"order", LAB_KEYS_CREATION, read_order, "0 to 10"},
 	{"gfp", LAB_KEYS_GATE, read_gfp,
 		"flags such as ATOMIC|NOWARN, without ZERO, NOFAIL and DMA, of one migratetype"},
@@ -260,6 +288,16 @@ lab_mempool_settings_parse(
 	return lab_settings_parse(text, s, &groups, err, err != NULL ? err_len : 0);
 }
 
+/* What "auto" means for a pool whose ops stand for an allocator. */
+void
+lab_settings_resolve(struct lab_mempool_settings *s, int allocator)
+{
+	if (s->allocator < 0)
+		s->allocator = allocator;
+	if (s->pcp < 0)
+		s->pcp = s->allocator == LAB_ALLOCATOR_LABYRINTH;
+}
+
 /* gfp as a number: always readable back, whatever its bits. */
 int
 lab_mempool_settings_format(const struct lab_mempool_settings *s, char *buf, size_t len)
@@ -270,13 +308,18 @@ lab_mempool_settings_format(const struct lab_mempool_settings *s, char *buf, siz
 	if (s->min_free_kbytes >= 0)
 		snprintf(kbytes, sizeof(kbytes), "%ld", s->min_free_kbytes);
 	return snprintf(buf, len,
-		"min_free_kbytes=%s,watermark_scale_factor=%u,boost=%u,lowmem_reserve=%lu,pcp=%s,"
+		"min_free_kbytes=%s,watermark_scale_factor=%u,boost=%u,lowmem_reserve=%lu,"
+		"allocator=%s,"
+		"pcp=%s,"
 		"order=%u,gfp=0x%x,linux=%s,inject_ppm=%u,inject_interval=%u,"
 		"inject_times=%" PRId64 ",inject_space=%u,inject_min_order=%u,"
 		"inject_atomic_only=%s,inject_seed=%" PRIu64,
 		kbytes, s->watermark_scale_factor, s->watermark_boost_factor, s->lowmem_reserve,
-		s->pcp ? "on" : "off", s->order, s->gfp,
-		s->linux_version == LAB_LINUX_6_1 ? "6.1" : "6.12", in->probability_ppm,
-		in->interval, in->times, in->space, in->min_order, in->atomic_only ? "on" : "off",
-		in->seed);
+		s->allocator < 0 ? "auto" : lab_allocator_name(s->allocator),
+		s->pcp < 0 ? "auto"
+		: s->pcp   ? "on"
+			   : "off",
+		s->order, s->gfp, s->linux_version == LAB_LINUX_6_1 ? "6.1" : "6.12",
+		in->probability_ppm, in->interval, in->times, in->space, in->min_order,
+		in->atomic_only ? "on" : "off", in->seed);
 }

@@ -123,6 +123,7 @@ add_settings(struct rte_tel_data *d, const struct lab_mempool_settings *s)
 	lab_tel_dict_u64(d, "watermark_scale_factor", s->watermark_scale_factor);
 	lab_tel_dict_u64(d, "boost", s->watermark_boost_factor);
 	lab_tel_dict_u64(d, "lowmem_reserve", s->lowmem_reserve);
+	rte_tel_data_add_dict_string(d, "allocator", lab_allocator_name(s->allocator));
 	rte_tel_data_add_dict_string(d, "pcp", s->pcp ? "on" : "off");
 	lab_tel_dict_u64(d, "order_min", s->order);
 	rte_tel_data_add_dict_string(d, "gfp", gfp);

@@ -10,6 +10,7 @@
 #include "buddy.h"
 #include "frame_ops.h"
 #include "gate.h"
+#include "labyrinth.h"
 #include "zone.h"
 
 /* --------------------------------------------------------------- one pass */
@@ -283,32 +284,10 @@ alloc_slow(struct lab_zone *z, const struct lab_request *rq)
 	return lab_alloc_finish(z, pfn, rq->order, rq->gfp);
 }
 
-/** The stack of which a block needs no asking, while such requests would pass the gate. */
-static inline const struct percpu *
-short_way(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
-{
-	const lab_gfp_t plain = LAB_GFP_ATOMIC | LAB_GFP_KERNEL | __LAB_GFP_ATOMIC |
-				__LAB_GFP_NOWARN | __LAB_GFP_NORETRY | __LAB_GFP_NOMEMALLOC |
-				__LAB_GFP_COMP | __LAB_GFP_MOVABLE | __LAB_GFP_HIGHMEM;
-	uint8_t open = rd(&z->open);
-	struct lab_stack_set *set;
-
-	if (lab_unlikely(
-		    open == 0 || order > LAB_STACK_MAX_ORDER || (gfp & ~plain) || rd(&z->watched)))
-		return NULL;
-	if (lab_unlikely(!(open & LAB_OPEN_ALL)) &&
-		(!lab_gfp_is_atomic(gfp) || (gfp & __LAB_GFP_NOMEMALLOC)))
-		return NULL;
-	set = lab_own_set(z);
-	if (lab_unlikely(set == NULL))
-		return NULL;
-	return &set->stack[lab_stack_index(order, !!(gfp & __LAB_GFP_MOVABLE))];
-}
-
 void *
 lab_alloc_pages(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 {
-	const struct percpu *stack = short_way(z, gfp, order);
+	const struct percpu *stack = lab_short_way(z, gfp, order);
 	struct lab_request rq;
 	uint32_t pfn;
 	void *page;

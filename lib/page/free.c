@@ -9,19 +9,6 @@
 #include "frame_ops.h"
 #include "zone.h"
 
-/** The number of a frame that is the start of a possible block, LAB_NO_PFN for other addresses. */
-static inline uint32_t
-block_pfn(const struct lab_zone *z, const void *page, unsigned int order)
-{
-	uintptr_t off = (uintptr_t)page - (uintptr_t)z->base;
-
-	if (off >> LAB_PAGE_SHIFT >= z->spanned || order > LAB_MAX_ORDER)
-		return LAB_NO_PFN;
-	if (off & ((LAB_PAGE_SIZE << order) - 1))
-		return LAB_NO_PFN;
-	return off >> LAB_PAGE_SHIFT;
-}
-
 int
 lab_free_pages(struct lab_zone *z, void *page, unsigned int order)
 {
@@ -30,7 +17,7 @@ lab_free_pages(struct lab_zone *z, void *page, unsigned int order)
 
 	if (page == NULL)
 		return 0;
-	pfn = block_pfn(z, page, order);
+	pfn = lab_block_pfn(z, page, order);
 	ret = lab_likely(pfn != LAB_NO_PFN) ? lab_frame_ops(z)->give(z, pfn, order) : -EINVAL;
 	if (lab_unlikely(ret < 0))
 		lab_event(z, bad_free);
@@ -42,7 +29,7 @@ lab_free_pages(struct lab_zone *z, void *page, unsigned int order)
 int
 lab_split_page(struct lab_zone *z, void *page, unsigned int order)
 {
-	uint32_t pfn = block_pfn(z, page, order);
+	uint32_t pfn = lab_block_pfn(z, page, order);
 
 	return pfn == LAB_NO_PFN ? -EINVAL : lab_frame_ops(z)->split(z, pfn, order);
 }

@@ -385,6 +385,23 @@ unsigned int lab_alloc_pages_bulk(
 	struct lab_zone *zone, lab_gfp_t gfp, unsigned int n, void **pages);
 
 /**
+ * n requests at once: what n calls of lab_alloc_pages() up to the first refusal would give, each passing the
+ * gate, but for the price of one while a labyrinth zone's caches last.
+ * @param pages out, n entries; the first `return value` are filled and the others may be overwritten.
+ * @return blocks allocated; if fewer than n, errno says why.  Contexts as lab_alloc_pages().
+ */
+unsigned int lab_alloc_pages_many(
+	struct lab_zone *zone, lab_gfp_t gfp, unsigned int order, unsigned int n, void **pages);
+
+/**
+ * Give n blocks of one order back, each as by lab_free_pages(); NULL entries are not accepted.
+ * @return blocks taken back: from pages[0] on; if fewer than n, errno says why pages[return value] was refused,
+ * and those after it are still the caller's.
+ */
+unsigned int lab_free_pages_many(
+	struct lab_zone *zone, void *const *pages, unsigned int order, unsigned int n);
+
+/**
  * Give a block back. NULL is accepted.
  * @param order the order it was allocated with; for a block that was not __LAB_GFP_COMP, parts of it may
  * be given back one by one only after lab_split_page().

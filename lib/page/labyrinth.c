@@ -150,24 +150,20 @@ labyrinth_settle(struct lab_zone *z, struct percpu_sum *before)
 
 /* ------------------------------------------------------------------ frees */
 
-/** On this CPU's stack, while requests go the short way. */
 static bool
 give_cached(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
-	unsigned int index = lab_stack_index(order, frames_class(z->store, pfn));
+	struct percpu *stack = lab_short_way_back(z, pfn, order);
+	void *page = lab_frame_address(z, pfn);
 	struct lab_stack_set *set;
-	void *page;
 
-	if (!rd(&z->open))
+	if (stack == NULL)
 		return false;
-	set = lab_own_set(z);
-	if (set == NULL)
-		return false;
-	page = lab_frame_address(z, pfn);
-	if (percpu_push_one(&set->stack[index], page))
+	if (lab_likely(percpu_push_one(stack, page)))
 		return true;
-	lab_stacks_make_room(z, set, index);
-	return percpu_push_one(&set->stack[index], page);
+	set = lab_own_set(z);
+	lab_stacks_make_room(z, set, (unsigned int)(stack - set->stack));
+	return percpu_push_one(stack, page);
 }
 
 static int
@@ -177,7 +173,7 @@ labyrinth_give(struct lab_zone *z, uint32_t pfn, unsigned int order)
 
 	if (lab_unlikely(ret != 0))
 		return ret;
-	if (order <= LAB_STACK_MAX_ORDER && give_cached(z, pfn, order))
+	if (give_cached(z, pfn, order))
 		return 0;
 	lab_unname_block(z, pfn, order);
 	ret = frames_free(z->store, pfn, order);

@@ -33,6 +33,44 @@ lab_add(_Atomic uint64_t *n, uint64_t by)
  */
 void lab_free_changed(struct lab_zone *z, long pages);
 
+/** The stack of which a block needs no asking, while such requests would pass the gate. */
+static inline struct percpu *
+lab_short_way(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
+{
+	const lab_gfp_t plain = LAB_GFP_ATOMIC | LAB_GFP_KERNEL | __LAB_GFP_ATOMIC |
+				__LAB_GFP_NOWARN | __LAB_GFP_NORETRY | __LAB_GFP_NOMEMALLOC |
+				__LAB_GFP_COMP | __LAB_GFP_MOVABLE | __LAB_GFP_HIGHMEM;
+	uint8_t open = rd(&z->open);
+	struct lab_stack_set *set;
+
+	if (lab_unlikely(
+		    open == 0 || order > LAB_STACK_MAX_ORDER || (gfp & ~plain) || rd(&z->watched)))
+		return NULL;
+	if (lab_unlikely(!(open & LAB_OPEN_ALL)) &&
+		(!lab_gfp_is_atomic(gfp) || (gfp & __LAB_GFP_NOMEMALLOC)))
+		return NULL;
+	set = lab_own_set(z);
+	if (lab_unlikely(set == NULL))
+		return NULL;
+	return &set->stack[lab_stack_index(order, !!(gfp & __LAB_GFP_MOVABLE))];
+}
+
+/**
+ * May a block be given to this CPU's stack? While requests go the short way.
+ * @return the stack of the block's order and kind, NULL if not.
+ */
+static inline struct percpu *
+lab_short_way_back(struct lab_zone *z, uint32_t pfn, unsigned int order)
+{
+	struct lab_stack_set *set;
+
+	if (order > LAB_STACK_MAX_ORDER || !rd(&z->open))
+		return NULL;
+	set = lab_own_set(z);
+	return set == NULL ? NULL
+			   : &set->stack[lab_stack_index(order, frames_class(z->store, pfn))];
+}
+
 #pragma GCC visibility pop
 
 #endif /* LAB_LABYRINTH_H */

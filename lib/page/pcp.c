@@ -369,7 +369,12 @@ lab_pcp_drain_all(struct lab_zone *z)
 int
 lab_zone_set_pcp(struct lab_zone *z, bool on)
 {
+	lab_spin_lock(&z->lock);
 	wr(&z->pcp_on, on);
+	lab_zone_set_open(z);
+	lab_spin_unlock(&z->lock);
+	if (!on && z->store != NULL)
+		lab_stacks_drain(z);
 	for (unsigned int cpu = 0; cpu < z->nr_cpus; cpu++) {
 		struct lab_pcp *p = &z->pcp[cpu];
 

@@ -290,6 +290,13 @@ percpu_steal(const struct percpu *p, void **out, unsigned int n)
 
 #endif
 
+unsigned int
+percpu_here(const struct percpu *p)
+{
+	return atomic_load_explicit(&stack_of(p, cpu_here(p))->word, memory_order_relaxed) &
+	       PERCPU_COUNT;
+}
+
 void
 percpu_init(struct percpu *p)
 {

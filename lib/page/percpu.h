@@ -112,6 +112,9 @@ void percpu_add_up(const struct percpu *p, struct percpu_sum *sum);
 /** Pages that CPUs popped from their own stacks, modulo 2^43 a CPU. */
 uint64_t percpu_popped(const struct percpu *p);
 
+/** Pages on this CPU's stack, a moment ago. */
+unsigned int percpu_here(const struct percpu *p);
+
 /** Pages on all stacks, each count read at its own moment. */
 unsigned long percpu_count(const struct percpu *p);
 

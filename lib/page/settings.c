@@ -11,11 +11,12 @@
 #include "zone.h"
 
 #define MAX_RESERVE (1UL << 62)
+#define NEVER       (1UL << 61)
 
 /** From how many free pages on nothing keeps an order-0 request from being served: any request, and an
  *  atomic one, which has the half and the quarter of the min mark to itself. */
-static void
-set_open(struct lab_zone *z)
+void
+lab_zone_set_open(struct lab_zone *z)
 {
 	unsigned long min = rd(&z->wmark[LAB_ALLOC_WMARK_MIN]), most = 0;
 
@@ -25,9 +26,12 @@ set_open(struct lab_zone *z)
 		most = reserve > most ? reserve : most;
 	}
 	min -= min / 2;
+	most += (1UL << LAB_STACK_MAX_ORDER) - 1; /* for every order that has stacks */
+	if (z->store == NULL || !rd(&z->pcp_on))
+		most = NEVER;
 	wr(&z->open_above[0], min - min / 4 + most);
 	wr(&z->open_above[1], rd(&z->wmark[LAB_ALLOC_WMARK_HIGH]) + most);
-	wr(&z->open, z->store != NULL ? lab_open(z, rd(&z->nr_free)) : 0);
+	wr(&z->open, lab_open(z, rd(&z->nr_free)));
 }
 
 /** [__setup_per_zone_wmarks] */
@@ -45,7 +49,7 @@ lab_zone_set_marks(struct lab_zone *z)
 	wr(&z->wmark[LAB_ALLOC_WMARK_HIGH], w.high);
 	wr(&z->wmark[LAB_NR_WMARKS - 1], w.promo);
 	wr(&z->boost, 0); /* it was a share of the old marks */
-	set_open(z);
+	lab_zone_set_open(z);
 }
 
 int
@@ -91,7 +95,7 @@ lab_zone_set_lowmem_reserve(struct lab_zone *z, enum lab_zone_type highest, unsi
 	/* More than any zone has; more still would overflow in the gate's sums. */
 	lab_spin_lock(&z->lock);
 	wr(&z->lowmem_reserve[highest], pages < MAX_RESERVE ? pages : MAX_RESERVE);
-	set_open(z);
+	lab_zone_set_open(z);
 	lab_spin_unlock(&z->lock);
 	return 0;
 }

@@ -13,6 +13,8 @@
 
 /** Blocks that move between a stack and the frames at once. */
 #define BATCH 64U
+/** Batches that fill a stack for one request. */
+#define FILL_BATCHES 8
 /** Of what is free at most this part goes to one stack at once, so that little memory is not spread
  *  over idle CPUs. */
 #define BATCH_FRACTION 16U
@@ -118,40 +120,55 @@ to_frames(struct lab_zone *z, void *const *pages, unsigned int order, unsigned i
 	lab_free_changed(z, (long)(n << order) - (long)bad);
 }
 
-/** The blocks after the first: the one to be handed out next on top. */
-static void
-stack_up(struct lab_zone *z, struct lab_stack_set *set, unsigned int order, unsigned int mt,
-	const uint32_t *pfn, unsigned int n)
+/** The block to be handed out next is the first: on top. @return false if they had to go back. */
+static bool
+stack_up(struct lab_zone *z, struct lab_stack_set *set, unsigned int index, const uint32_t *pfn,
+	unsigned int n)
 {
+	unsigned int order = lab_stack_order(index);
 	void *page[BATCH];
 
 	for (unsigned int i = 0; i < n; i++) {
 		page[i] = lab_frame_address(z, pfn[n - 1 - i]);
 		lab_name_block(z, pfn[n - 1 - i], order);
 	}
-	if (percpu_push(&set->stack[lab_stack_index(order, mt)], page, n))
+	if (percpu_push(&set->stack[index], page, n)) {
 		lab_add(&set->refilled[order], n);
-	else
-		to_frames(z, page, order, n);
+		return true;
+	}
+	to_frames(z, page, order, n);
+	return false;
+}
+
+/** Take blocks out of the store. */
+static unsigned int
+fetch(struct lab_zone *z, unsigned int index, unsigned int n, uint32_t *pfn)
+{
+	unsigned int order = lab_stack_order(index);
+	struct lab_pcp *here = lab_pcp_here(z);
+	unsigned int got =
+		frames_alloc_batch(z->store, order, index % LAB_STACK_TYPES, n, pfn, &here->cursor);
+
+	if (got > 0)
+		lab_free_changed(z, -(long)(got << order));
+	return got;
 }
 
 uint32_t
 lab_stacks_refill(struct lab_zone *z, struct lab_stack_set *set, unsigned int order,
 	unsigned int mt, unsigned int n)
 {
+	unsigned int index = lab_stack_index(order, mt), got;
 	_Atomic uint64_t *moves = NULL;
 	uint32_t pfn[BATCH];
-	unsigned int got;
 
 	if (set == NULL)
 		n = 1;
 	if (n > 1)
-		moves = percpu_move_begin(&set->stack[lab_stack_index(order, mt)], n << order);
-	got = frames_alloc_batch(z->store, order, mt, n, pfn, &lab_pcp_here(z)->cursor);
-	if (got > 0)
-		lab_free_changed(z, -(long)(got << order));
+		moves = percpu_move_begin(&set->stack[index], n << order);
+	got = fetch(z, index, n, pfn);
 	if (got > 1) {
-		stack_up(z, set, order, mt, pfn + 1, got - 1);
+		stack_up(z, set, index, pfn + 1, got - 1);
 		lab_add(&lab_pcp_here(z)->refill, 1);
 	}
 	if (moves != NULL)
@@ -160,6 +177,38 @@ lab_stacks_refill(struct lab_zone *z, struct lab_stack_set *set, unsigned int or
 		return LAB_NO_PFN;
 	lab_name_block(z, pfn[0], order);
 	return pfn[0];
+}
+
+/** One batch more. */
+static bool
+fill_once(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
+{
+	unsigned int order = lab_stack_order(index), n = lab_stacks_batch(z, order), got;
+	struct percpu *p = &set->stack[index];
+	_Atomic uint64_t *moves = percpu_move_begin(p, n << order);
+	uint32_t pfn[BATCH];
+	bool held;
+
+	got = fetch(z, index, n, pfn);
+	held = got > 0 && stack_up(z, set, index, pfn, got);
+	percpu_move_end(moves, n << order);
+	lab_add(&lab_pcp_here(z)->refill, held);
+	return held;
+}
+
+bool
+lab_stacks_fill(struct lab_zone *z, struct lab_stack_set *set, unsigned int index, unsigned int n)
+{
+	struct percpu *p = &set->stack[index];
+
+	if (n > p->slots)
+		return false;
+	percpu_reopen(p);
+	for (unsigned int i = 0; i < FILL_BATCHES && percpu_here(p) < n; i++) {
+		if (!rd(&z->open) || !fill_once(z, set, index))
+			return false;
+	}
+	return true;
 }
 
 /** Half of a full stack goes back. The pages leave through this function's own memory, so an

@@ -65,6 +65,9 @@ uint32_t lab_stacks_refill(struct lab_zone *z, struct lab_stack_set *set, unsign
 	unsigned int mt, unsigned int n);
 /** How many blocks of an order to fetch at once, now. */
 unsigned int lab_stacks_batch(const struct lab_zone *z, unsigned int order);
+/** Let this CPU's stack hold n blocks, with frames from the store. @return false if it cannot. */
+bool lab_stacks_fill(
+	struct lab_zone *z, struct lab_stack_set *set, unsigned int index, unsigned int n);
 /** This CPU's stack is full or closed: make room. */
 void lab_stacks_make_room(struct lab_zone *z, struct lab_stack_set *set, unsigned int index);
 /** Bring the pages of this process's stacks, of every CPU, back to the frames. @return pages. */

@@ -21,8 +21,8 @@
 static_assert(sizeof(struct lab_zone) <= LAB_ZONE_HEADER_BYTES - 2 * LAB_CACHE_LINE,
 	"LAB_ZONE_HEADER_BYTES is too small");
 /* The stacks of a CPU take 22,272 bytes more (stacks.c). */
-static_assert(sizeof(struct lab_pcp) + 22272 <= LAB_ZONE_CPU_BYTES,
-	"LAB_ZONE_CPU_BYTES is too small");
+static_assert(
+	sizeof(struct lab_pcp) + 22272 <= LAB_ZONE_CPU_BYTES, "LAB_ZONE_CPU_BYTES is too small");
 static_assert(sizeof(struct lab_frame) < LAB_FRAME_META_BYTES,
 	"LAB_FRAME_META_BYTES must leave room for the pageblocks' types");
 

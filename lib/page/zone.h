@@ -226,6 +226,19 @@ lab_frame_address(const struct lab_zone *z, uint32_t pfn)
 	return z->base + ((size_t)pfn << LAB_PAGE_SHIFT);
 }
 
+/** The number of a frame that is the start of a possible block, LAB_NO_PFN for other addresses. */
+static inline uint32_t
+lab_block_pfn(const struct lab_zone *z, const void *page, unsigned int order)
+{
+	uintptr_t off = (uintptr_t)page - (uintptr_t)z->base;
+
+	if (off >> LAB_PAGE_SHIFT >= z->spanned || order > LAB_MAX_ORDER)
+		return LAB_NO_PFN;
+	if (off & ((LAB_PAGE_SIZE << order) - 1))
+		return LAB_NO_PFN;
+	return off >> LAB_PAGE_SHIFT;
+}
+
 /** Pageblocks of these types may merge with each other and be claimed. */
 static inline bool
 lab_mt_mergeable(unsigned int mt)
@@ -252,6 +265,8 @@ lab_watch(struct lab_zone *z, uint8_t what, bool on)
 
 /** Marks from the settings. The zone's lock is held; lab_pcp_setup() is to follow without it. */
 void lab_zone_set_marks(struct lab_zone *z);
+/** Who may go the short way, after the marks or the caches changed. The zone's lock is held. */
+void lab_zone_set_open(struct lab_zone *z);
 
 static inline bool
 lab_min_free_is_ok(long kbytes, unsigned long nr_pages)

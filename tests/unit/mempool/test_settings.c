@@ -39,7 +39,8 @@ defaults_hand_everything_out(void **state)
 	assert_int_equal(s.watermark_boost_factor, 0);
 	assert_int_equal(s.inject.probability_ppm, 0);
 	assert_int_equal(s.gfp, LAB_GFP_ATOMIC | __LAB_GFP_NOWARN);
-	assert_false(s.pcp);
+	assert_int_equal(s.pcp, -1);
+	assert_int_equal(s.allocator, -1);
 	assert_true(s.linux_version == LAB_LINUX_6_12);
 }
 
@@ -48,7 +49,7 @@ every_key_is_read(void **state)
 {
 	struct lab_mempool_settings s = parse(
 		"min_free_kbytes=512, watermark_scale_factor=150,boost=15000,lowmem_reserve=7,"
-		"pcp=on,order=3,gfp=KERNEL,linux=6.1,inject_ppm=100,inject_interval=2,"
+		"allocator=buddy,pcp=on,order=3,gfp=KERNEL,linux=6.1,inject_ppm=100,inject_interval=2,"
 		"inject_times=5,inject_space=9,inject_min_order=1,inject_atomic_only=on,"
 		"inject_seed=0x10,");
 
@@ -56,7 +57,8 @@ every_key_is_read(void **state)
 	assert_int_equal(s.watermark_scale_factor, 150);
 	assert_int_equal(s.watermark_boost_factor, 15000);
 	assert_int_equal(s.lowmem_reserve, 7);
-	assert_true(s.pcp);
+	assert_int_equal(s.allocator, LAB_ALLOCATOR_BUDDY);
+	assert_int_equal(s.pcp, 1);
 	assert_int_equal(s.order, 3);
 	assert_int_equal(s.gfp, LAB_GFP_KERNEL);
 	assert_true(s.linux_version == LAB_LINUX_6_1);
