@@ -442,3 +442,15 @@ frames_take_at(struct frames *f, uint32_t pfn, unsigned int order)
 		frames_lower(f, c, 0);
 	return 0;
 }
+
+const _Atomic uint64_t *
+frames_rows(const struct frames *f)
+{
+	return row_of(f, 0);
+}
+
+const _Atomic uint8_t *
+frames_classes(const struct frames *f)
+{
+	return class_of(f, 0);
+}

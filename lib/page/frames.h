@@ -26,6 +26,7 @@
  * holds no pointer and works at any address.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,8 @@
 #define FRAMES_STEPS 700U
 /** Words that a request looks at or swaps, at most. */
 #define FRAMES_MAX_STEPS (FRAMES_RACES * FRAMES_STEPS)
+
+#pragma GCC visibility push(hidden)
 
 struct frames; /**< at the start of the memory given to frames_init() */
 
@@ -111,5 +114,12 @@ bool frames_is_valid(const struct frames *f, unsigned long nr_free, char *why, s
 
 /** Steps (words looked at or swapped) of this thread since it was last set to 0; counted in test builds. */
 extern _Thread_local unsigned long frames_steps;
+
+/** The words of bits, 64 frames each, 1: free; and the classes, one byte a child: for those who look at many
+ *  frames. They stay where they are. */
+const _Atomic uint64_t *frames_rows(const struct frames *f);
+const _Atomic uint8_t *frames_classes(const struct frames *f);
+
+#pragma GCC visibility pop
 
 #endif /* FRAMES_H */

@@ -7,7 +7,20 @@
  * Giving back. What cannot be a block is refused here, what is none by the frame allocator.
  */
 #include "frame_ops.h"
+#include "labyrinth.h"
+#include "orders.h"
 #include "zone.h"
+
+/** The way of most blocks of a labyrinth zone: onto this CPU's stack. */
+static inline bool
+give_short(struct lab_zone *z, void *page, uint32_t pfn, unsigned int order)
+{
+	struct lab_stack_set *set = lab_short_way_back(z, order);
+
+	if (lab_unlikely(set == NULL || pfn == LAB_NO_PFN) || lab_check_block(z, pfn, order) != 0)
+		return false;
+	return percpu_push_one(&set->stack[lab_stack_index(order, lab_class_of(z, pfn))], page);
+}
 
 int
 lab_free_pages(struct lab_zone *z, void *page, unsigned int order)
@@ -18,6 +31,8 @@ lab_free_pages(struct lab_zone *z, void *page, unsigned int order)
 	if (page == NULL)
 		return 0;
 	pfn = lab_block_pfn(z, page, order);
+	if (lab_likely(give_short(z, page, pfn, order)))
+		return 0;
 	ret = lab_likely(pfn != LAB_NO_PFN) ? lab_frame_ops(z)->give(z, pfn, order) : -EINVAL;
 	if (lab_unlikely(ret < 0))
 		lab_event(z, bad_free);

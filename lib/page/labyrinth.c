@@ -38,6 +38,8 @@ labyrinth_layout(struct lab_zone *z, unsigned char *meta, unsigned int nr_cpus,
 		z->nr_sets = sets;
 		lab_stacks_init(z, meta + store + orders, nr_cpus);
 		frames_init(z->store, cfg->nr_pages, true);
+		z->rows = frames_rows(z->store);
+		z->classes = frames_classes(z->store);
 	}
 	return store + orders + lab_stacks_bytes(nr_cpus, sets);
 }
@@ -153,17 +155,16 @@ labyrinth_settle(struct lab_zone *z, struct percpu_sum *before)
 static bool
 give_cached(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
-	struct percpu *stack = lab_short_way_back(z, pfn, order);
+	struct lab_stack_set *set = lab_short_way_back(z, order);
+	unsigned int index = lab_stack_index(order, lab_class_of(z, pfn));
 	void *page = lab_frame_address(z, pfn);
-	struct lab_stack_set *set;
 
-	if (stack == NULL)
+	if (set == NULL)
 		return false;
-	if (lab_likely(percpu_push_one(stack, page)))
+	if (lab_likely(percpu_push_one(&set->stack[index], page)))
 		return true;
-	set = lab_own_set(z);
-	lab_stacks_make_room(z, set, (unsigned int)(stack - set->stack));
-	return percpu_push_one(stack, page);
+	lab_stacks_make_room(z, set, index);
+	return percpu_push_one(&set->stack[index], page);
 }
 
 static int

@@ -55,20 +55,18 @@ lab_short_way(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 	return &set->stack[lab_stack_index(order, !!(gfp & __LAB_GFP_MOVABLE))];
 }
 
-/**
- * May a block be given to this CPU's stack? While requests go the short way.
- * @return the stack of the block's order and kind, NULL if not.
- */
-static inline struct percpu *
-lab_short_way_back(struct lab_zone *z, uint32_t pfn, unsigned int order)
+/** The kind of lifetime that a frame's neighbours have. */
+static inline unsigned int
+lab_class_of(const struct lab_zone *z, uint32_t pfn)
 {
-	struct lab_stack_set *set;
+	return rd(&z->classes[pfn >> FRAMES_CHILD_ORDER]);
+}
 
-	if (order > LAB_STACK_MAX_ORDER || !rd(&z->open))
-		return NULL;
-	set = lab_own_set(z);
-	return set == NULL ? NULL
-			   : &set->stack[lab_stack_index(order, frames_class(z->store, pfn))];
+/** May blocks be given to this CPU's stacks? While requests go the short way. @return them, or NULL. */
+static inline struct lab_stack_set *
+lab_short_way_back(struct lab_zone *z, unsigned int order)
+{
+	return lab_likely(rd(&z->open)) && order <= LAB_STACK_MAX_ORDER ? lab_own_set(z) : NULL;
 }
 
 #pragma GCC visibility pop

@@ -46,21 +46,21 @@ lab_alloc_pages_many(
 static unsigned int
 push_run(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
 {
-	struct percpu *stack = NULL;
-	unsigned int run = 0;
+	struct lab_stack_set *set = lab_short_way_back(z, order);
+	unsigned int class = 0, run;
 
-	for (; run < n; run++) {
+	for (run = 0; run < n && lab_likely(set != NULL); run++) {
 		uint32_t pfn = lab_block_pfn(z, pages[run], order);
-		struct percpu *own;
 
 		if (lab_unlikely(pfn == LAB_NO_PFN) || lab_check_block(z, pfn, order) != 0)
 			break;
-		own = lab_short_way_back(z, pfn, order);
-		if (own == NULL || (stack != NULL && own != stack))
+		if (run == 0)
+			class = lab_class_of(z, pfn);
+		else if (lab_class_of(z, pfn) != class)
 			break;
-		stack = own;
 	}
-	return run > 1 && percpu_push(stack, pages, run) ? run : 0;
+	return run > 0 && percpu_push(&set->stack[lab_stack_index(order, class)], pages, run) ? run
+											      : 0;
 }
 
 static bool

@@ -59,7 +59,7 @@ lab_unname_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
 static inline int
 lab_check_block(const struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
-	if (lab_unlikely(frames_free_now(z->store, pfn)))
+	if (lab_unlikely(rd(&z->rows[pfn / 64]) >> (pfn % 64) & 1))
 		return -EALREADY;
 	return lab_likely(lab_order_at(z, pfn) == order) ? 0 : -EINVAL;
 }

@@ -28,6 +28,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__x86_64__) && defined(__linux__) && !defined(__SANITIZE_THREAD__) && __has_include(<sys/rseq.h>)
+#define PERCPU_RSEQ 1
+#include <sys/rseq.h>
+#else
+#define PERCPU_RSEQ 0
+#endif
+
 #include "lab_base.h"
 
 /** Most pages of a stack. */
@@ -70,6 +77,8 @@ percpu_stack_bytes(unsigned int slots)
 
 /** Close every stack of fresh (zeroed) memory. */
 void percpu_init(struct percpu *p);
+
+#pragma GCC visibility push(hidden)
 
 /** True if this process can use stacks. The first call registers it with the kernel. Any thread. */
 bool percpu_available(void);
@@ -120,9 +129,7 @@ unsigned long percpu_count(const struct percpu *p);
 
 /* One page: inlined into the fast path. */
 
-#if defined(__x86_64__) && defined(__linux__) && !defined(__SANITIZE_THREAD__) && __has_include(<sys/rseq.h>)
-#define PERCPU_RSEQ 1
-#include <sys/rseq.h>
+#if PERCPU_RSEQ
 
 #define PERCPU_STR_(x) #x
 #define PERCPU_STR(x)  PERCPU_STR_(x)
@@ -203,7 +210,6 @@ miss:
 }
 /* clang-format on */
 #else
-#define PERCPU_RSEQ 0
 static inline void *
 percpu_pop_one(const struct percpu *p)
 {
@@ -219,5 +225,7 @@ percpu_push_one(const struct percpu *p, void *page)
 	return false;
 }
 #endif
+
+#pragma GCC visibility pop
 
 #endif /* PERCPU_H */

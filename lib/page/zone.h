@@ -137,6 +137,8 @@ struct lab_zone {
 	_Atomic uint8_t open; /**< LAB_OPEN_*: requests of order 0 that would pass the gate */
 	_Atomic unsigned long open_above[2]; /**< the free pages that it takes, by bit */
 	struct frames *store;
+	const _Atomic uint64_t *rows;   /**< of the store: a bit a frame, 1: free */
+	const _Atomic uint8_t *classes; /**< likewise, of children */
 	uint8_t *orders;
 	uint32_t nr_sets;
 	struct lab_stack_set sets[LAB_NR_SETS];
