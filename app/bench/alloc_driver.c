@@ -3,8 +3,8 @@
  */
 /**
  * @file alloc_driver.c
- * Mempools of this project's driver. They are populated as any other one is, each with memory of its own,
- * because a pool keeps its headers in it.
+ * Mempools of this project's driver. They are populated as any other one is, each with memory of its
+ * own, because a pool keeps its headers in it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,26 +21,73 @@
 #define ELT_SIZE(order) (((size_t)LAB_PAGE_SIZE << (order)) * 3 / 4)
 #define ALIGN           (4UL << 20)
 
+/**
+ * Memory is kept for the pool of the next column: to touch it for the first time takes longer than to
+ * measure. Only the main thread makes pools.
+ */
+struct region {
+	char *map, *start;
+	size_t len; /**< from the start */
+	bool used;
+};
+
+static struct region regions[BENCH_NR_DRIVERS];
+
 static void
-unmap(struct rte_mempool_memhdr *chunk, void *opaque)
+region_put(struct rte_mempool_memhdr *chunk, void *opaque)
 {
-	munmap(opaque, chunk->len + ALIGN);
+	(void)chunk;
+	((struct region *)opaque)->used = false;
+}
+
+static int
+region_map(struct region *r, size_t len)
+{
+	char *map;
+
+	if (r->map != NULL)
+		munmap(r->map, r->len + ALIGN);
+	r->map = NULL;
+	map = mmap(NULL, len + ALIGN, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	r->map = map;
+	r->start = (char *)(((uintptr_t)map + ALIGN - 1) & ~(ALIGN - 1));
+	r->len = len;
+	/* as EAL's own memory usually is, and populated in less time */
+	madvise(r->start, len, MADV_HUGEPAGE);
+	return 0;
+}
+
+static struct region *
+region_get(size_t len)
+{
+	for (unsigned int i = 0; i < BENCH_NR_DRIVERS; i++) {
+		struct region *r = &regions[i];
+
+		if (r->used)
+			continue;
+		if ((r->map == NULL || r->len < len) && region_map(r, len) < 0)
+			return NULL;
+		r->used = true;
+		return r;
+	}
+	return NULL;
 }
 
 static int
 populate(struct rte_mempool *mp, unsigned long pages)
 {
 	size_t len = pages * LAB_PAGE_SIZE;
-	char *map = mmap(NULL, len + ALIGN, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	char *start = (char *)(((uintptr_t)map + ALIGN - 1) & ~(ALIGN - 1));
+	struct region *r = region_get(len);
 	int ret;
 
-	if (map == MAP_FAILED)
-		return -errno;
-	ret = rte_mempool_populate_iova(mp, start, RTE_BAD_IOVA, len, unmap, map);
+	if (r == NULL)
+		return -ENOMEM;
+	ret = rte_mempool_populate_iova(mp, r->start, RTE_BAD_IOVA, len, region_put, r);
 	if (ret < 0)
-		munmap(map, len + ALIGN);
+		r->used = false;
 	return ret;
 }
 
@@ -76,8 +123,8 @@ destroy(void *ctx)
 
 #define DRIVER(ops_name, cache, says)                                                              \
 	{                                                                                          \
-		.name = "ops:" ops_name "/" #cache, .what = says, .flags = BENCH_BOUNDED,          \
-		.loops = &bench_pool_loops,                                                        \
+		.name = "ops:" ops_name "/" #cache, .what = says,                                  \
+		.flags = BENCH_BOUNDED | BENCH_KEEPS, .loops = &bench_pool_loops,                  \
 		.variant = &(const struct pool_variant){ops_name, cache}, .create = create,        \
 		.destroy = destroy, .bytes_a_page = LAB_PAGE_SIZE,                                 \
 	}

@@ -107,6 +107,7 @@ enum bench_alloc_flags {
 	BENCH_BOUNDED =
 		1, /**< has a fixed number of pages: refusing before they are used up is false */
 	BENCH_PRIVATE = 2,   /**< one thread's: its pages cannot be given back by another one */
+	BENCH_KEEPS = 8,     /**< its memory stays for later columns */
 	BENCH_ORDERLESS = 4, /**< there is no order of a pool that could be shuffled */
 };
 
@@ -210,13 +211,20 @@ struct bench_env {
 	unsigned int lcore[BENCH_MAX_THREADS];
 	unsigned int nr_lcores; /**< that can be used: 1 or 2 */
 	void *arena;
-	size_t arena_len;
 	unsigned long touched; /**< frames of the arena that are */
 	struct rte_ring *ring;
 	unsigned long ready_kib; /**< of memory that the rows alive may still use */
+	uint64_t kept;           /**< rows whose memory was kept, as bits of bench_allocs */
 };
 
-/** All rows of a column; results of BENCH_MAX_ROWS. @return rows, or -EINTR. */
+/** Cores, clock and arena. Problems are printed. @return 0 or a negative errno. */
+int bench_env_init(struct bench_env *env, const struct bench_options *opt);
+
+/** The machine and the run, what all rows have in common. New reference. */
+json_t *bench_env_json(const struct bench_env *env, int argc, char **argv);
+
+/** All rows of a column; results: one for each of bench_allocs. @return 0, or
+ *  -EINTR if a signal came. */
 int bench_column_run(
 	struct bench_env *env, const struct bench_column *column, struct bench_result *results);
 

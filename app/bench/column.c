@@ -6,6 +6,7 @@
  * All rows of a column: made, brought into the same state, measured by turns.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,13 +91,18 @@ thread_create(const struct bench_env *env, const struct bench_column *c,
 	return t;
 }
 
+/** Memory that a row is going to take from the machine. */
+static unsigned long
+row_kib(const struct bench_env *env, const struct bench_need *need, unsigned int i)
+{
+	return env->kept & 1ULL << i ? 0 : need->pages * (bench_allocs[i]->bytes_a_page / 1024);
+}
+
 /** What would make a row of no use, before anything is made. */
 static bool
 unfit(const struct bench_env *env, const struct bench_column *c, const struct bench_alloc *a,
-	unsigned long blocks, char *why)
+	unsigned long kib, char *why)
 {
-	unsigned long kib = (blocks << c->order) * (a->bytes_a_page / 1024);
-
 	if (c->pattern->loop[0] == BENCH_SEND && (a->flags & BENCH_PRIVATE))
 		bench_why(why, "each thread has its own pages");
 	else if (kib > env->ready_kib)
@@ -122,35 +128,48 @@ least_blocks(const struct bench_column *c)
 	return 2UL * c->threads;
 }
 
-static void
-row_create(struct bench_env *env, const struct bench_column *c, const struct bench_need *need,
-	struct rows *rows, struct bench_result *r)
+/** The row's threads; those of a row that is of no use are freed again. */
+static int
+row_threads(const struct bench_env *env, const struct bench_column *c, struct bench_row *row)
 {
-	struct bench_row *row = &rows->row[rows->nr];
-	unsigned long blocks = need->pages >> need->order;
+	struct bench_result *r = row->result;
 
-	*row = (struct bench_row){.alloc = r->alloc, .result = r, .nr_threads = c->threads};
-	r->capacity = blocks;
-	if (unfit(env, c, r->alloc, blocks, r->why) ||
-		r->alloc->create(r->alloc, need, &row->ctx, &r->capacity, r->why) < 0)
-		return;
 	if (r->capacity < least_blocks(c)) {
 		snprintf(r->why, sizeof(r->why), "%lu blocks are too few, it takes %lu",
 			r->capacity, least_blocks(c));
-		r->alloc->destroy(row->ctx);
-		return;
+		return -ENOSPC;
 	}
 	for (unsigned int i = 0; i < c->threads; i++) {
 		row->thread[i] = thread_create(env, c, row, i);
-		if (row->thread[i] == NULL)
+		if (row->thread[i] == NULL) {
 			bench_why(r->why, "no memory for the bench's own arrays");
+			threads_free(row);
+			return -ENOMEM;
+		}
 	}
-	if (r->why[0] != '\0') {
-		threads_free(row);
-		r->alloc->destroy(row->ctx);
+	return 0;
+}
+
+static void
+row_create(struct bench_env *env, const struct bench_column *c, const struct bench_need *need,
+	struct rows *rows, struct bench_result *r, unsigned int i)
+{
+	struct bench_row *row = &rows->row[rows->nr];
+	const struct bench_alloc *a = bench_allocs[i];
+	unsigned long kib = row_kib(env, need, i);
+
+	*row = (struct bench_row){.alloc = a, .result = r, .nr_threads = c->threads};
+	r->capacity = need->pages >> need->order;
+	if (unfit(env, c, a, kib, r->why) ||
+		a->create(a, need, &row->ctx, &r->capacity, r->why) < 0)
+		return;
+	if (row_threads(env, c, row) < 0) {
+		a->destroy(row->ctx);
 		return;
 	}
-	env->ready_kib -= (blocks << c->order) * (r->alloc->bytes_a_page / 1024);
+	env->ready_kib -= kib;
+	if (a->flags & BENCH_KEEPS)
+		env->kept |= 1ULL << i;
 	rows->nr++;
 }
 
@@ -179,10 +198,12 @@ rows_create(struct bench_env *env, const struct bench_column *c, struct rows *ro
 	if (need.writes)
 		touch(env, need.pages);
 	env->ready_kib = noise_available_kib() / 4 * 3;
+	if (env->ready_kib == 0) /* not known: let them try */
+		env->ready_kib = ULONG_MAX;
 	for (unsigned int i = 0; i < bench_nr_allocs; i++) {
 		if (!(env->opt->allocs & 1ULL << i))
 			continue;
-		row_create(env, c, &need, rows, &results[i]);
+		row_create(env, c, &need, rows, &results[i], i);
 	}
 }
 

@@ -96,34 +96,38 @@ print_names(const char *(*name)(unsigned int i))
 	fputc('\n', stderr);
 }
 
+/** Bits of the names that a shell pattern fits. */
+static uint64_t
+names_like(const char *like, const char *(*name)(unsigned int i))
+{
+	uint64_t found = 0;
+
+	for (unsigned int i = 0; name(i) != NULL; i++)
+		found |= (uint64_t)(fnmatch(like, name(i), 0) == 0) << i;
+	return found;
+}
+
 /** Bits of what a list of shell patterns names. */
 static int
 names(const char *option, const char *text, const char *(*name)(unsigned int i), uint64_t *bits)
 {
 	char *copy = strdup(text), *save = NULL;
-	int ret = copy == NULL || text[0] == '\0' ? -EINVAL : 0;
+	uint64_t found = 1;
 
 	*bits = 0;
-	for (char *p = copy ? strtok_r(copy, ",", &save) : NULL; p != NULL;
+	for (char *p = copy ? strtok_r(copy, ",", &save) : NULL; p != NULL && found != 0;
 		p = strtok_r(NULL, ",", &save)) {
-		uint64_t found = 0;
-
-		for (unsigned int i = 0; name(i) != NULL; i++)
-			found |= (uint64_t)(fnmatch(p, name(i), 0) == 0) << i;
+		found = names_like(p, name);
+		*bits = found != 0 ? *bits | found : 0;
 		if (found == 0) {
 			fprintf(stderr, "--%s: there is no '%s'; there are ", option, p);
 			print_names(name);
-			ret = -EINVAL;
-			break;
 		}
-		*bits |= found;
 	}
-	if (ret == 0 && *bits == 0)
-		ret = -EINVAL;
-	if (text[0] == '\0' || (ret == -EINVAL && *bits == 0 && strspn(text, ",") == strlen(text)))
+	if (*bits == 0 && found != 0)
 		fprintf(stderr, "--%s: the list is empty\n", option);
 	free(copy);
-	return ret;
+	return *bits != 0 ? 0 : -EINVAL;
 }
 
 /* ----------------------------------------------------------------- numbers */
@@ -162,25 +166,27 @@ number_list(const char *option, const char *text, unsigned int min, unsigned int
 	const char *s = text;
 	unsigned int found = 0;
 
-	do {
+	for (;;) {
+		unsigned long from, to;
 		char *end;
-		unsigned long from = strtoul(s, &end, 10), to = from;
-		bool ok = end != s && *s >= '0' && *s <= '9';
 
-		if (ok && *end == '-') {
+		from = to = strtoul(s, &end, 10);
+		if (*s >= '0' && *s <= '9' && *end == '-') {
 			s = end + 1;
 			to = strtoul(s, &end, 10);
-			ok = end != s && *s >= '0' && *s <= '9';
 		}
-		if (!ok || from < min || to > max || from > to || (*end != ',' && *end != '\0')) {
+		if (*s < '0' || *s > '9' || from < min || to > max || from > to ||
+			(*end != ',' && *end != '\0')) {
 			fprintf(stderr, "--%s: '%s' is not a list of numbers from %u to %u\n",
 				option, text, min, max);
 			return -EINVAL;
 		}
 		for (unsigned long n = from; n <= to; n++)
 			found |= 1U << n;
-		s = *end == ',' ? end + 1 : end;
-	} while (*s != '\0');
+		if (*end == '\0')
+			break;
+		s = end + 1;
+	}
 	*bits = found;
 	return 0;
 }
