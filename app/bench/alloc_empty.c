@@ -23,7 +23,7 @@ empty_put(struct bench_thread *t, void *page)
 
 BENCH_ONE_BY_ONE(empty_get, empty_put)
 
-/* Its page is no page: nothing may be written to it. */
+/* What the memset alone costs, of a page that is at hand. */
 static void *
 empty_get_zero(struct bench_thread *t)
 {
@@ -61,7 +61,7 @@ destroy(void *ctx)
 const struct bench_alloc bench_empty = {
 	.name = BENCH_ROW_EMPTY,
 	.what = "no allocator: the loop's own cost and the machine's interruptions",
-	.flags = BENCH_ORDERLESS,
+	.flags = BENCH_ORDERLESS | BENCH_SAME,
 	.loops = &loops,
 	.create = create,
 	.destroy = destroy,

@@ -105,10 +105,11 @@ struct bench_need {
 
 enum bench_alloc_flags {
 	BENCH_BOUNDED =
-		1, /**< has a fixed number of pages: refusing before they are used up is false */
+		1, /**< has a fixed number of pages: to refuse before they are used up is false */
 	BENCH_PRIVATE = 2,   /**< one thread's: its pages cannot be given back by another one */
-	BENCH_KEEPS = 8,     /**< its memory stays for later columns */
 	BENCH_ORDERLESS = 4, /**< there is no order of a pool that could be shuffled */
+	BENCH_KEEPS = 8,     /**< its memory stays for later columns */
+	BENCH_SAME = 16, /**< hands out one page over and over: whether it is zero says nothing */
 };
 
 /** A row. */

@@ -126,7 +126,7 @@ one(const struct target *t, const json_t *rows, const char *subject)
 {
 	const json_t *row = find_row(rows, subject, t->pattern, t->threads, 0);
 	double measured = NAN, base = NAN, ratio;
-	json_t *o = json_object();
+	json_t *o = json_object(), *falsely = json_object_get(row, "false_refusals");
 
 	compared(t, rows, row, subject, &measured, &base);
 	ratio = base > 0 ? measured / base : NAN;
@@ -136,7 +136,7 @@ one(const struct target *t, const json_t *rows, const char *subject)
 	json_object_set_new(o, "against ns", maybe(base));
 	json_object_set_new(o, "ratio", maybe(ratio));
 	json_object_set_new(o, "at most", maybe(t->allowed));
-	json_object_set(o, "false", json_object_get(row, "false_refusals"));
+	json_object_set_new(o, "false", falsely != NULL ? json_incref(falsely) : json_null());
 	json_object_set_new(o, "verdict", json_string(verdict(t, row, ratio)));
 	return o;
 }

@@ -332,7 +332,8 @@ soil(struct bench_thread *t, void *page)
 	uint64_t *word = page;
 	const size_t last = LAB_PAGE_SIZE / sizeof(*word) - 1;
 
-	t->not_zero += word[0] != 0 || word[last / 2] != 0 || word[last] != 0;
+	if (!(t->alloc->flags & BENCH_SAME))
+		t->not_zero += word[0] != 0 || word[last / 2] != 0 || word[last] != 0;
 	word[0] = word[last / 2] = word[last] = UINT64_MAX;
 }
 
