@@ -60,25 +60,19 @@ check_allocs(void)
 	return bits;
 }
 
-static bool
-is_needed_pattern(const char *name)
+bool
+check_needs(const char *pattern, unsigned int threads)
 {
-	for (unsigned int i = 0; i < LAB_ARRAY_SIZE(targets); i++)
-		if (strcmp(name, targets[i].pattern) == 0 ||
-			(targets[i].kind == AGAINST_NOZERO &&
-				strcmp(name, targets[i].against) == 0))
+	for (unsigned int i = 0; i < LAB_ARRAY_SIZE(targets); i++) {
+		const struct target *t = &targets[i];
+
+		if (threads != t->threads)
+			continue;
+		if (strcmp(pattern, t->pattern) == 0 ||
+			(t->kind == AGAINST_NOZERO && strcmp(pattern, t->against) == 0))
 			return true;
+	}
 	return false;
-}
-
-uint64_t
-check_patterns(void)
-{
-	uint64_t bits = 0;
-
-	for (unsigned int i = 0; i < bench_nr_patterns; i++)
-		bits |= (uint64_t)is_needed_pattern(bench_patterns[i].name) << i;
-	return bits;
 }
 
 /** The two figures that a target compares, in ns; NAN if one was not measured. */

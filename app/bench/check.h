@@ -6,13 +6,16 @@
 
 /** @file check.h The targets, and whether what was measured meets them. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <jansson.h>
 
-/** Rows and patterns that the targets need, as bits of the tables. */
+/** Rows that the targets need, as bits of bench_allocs. */
 uint64_t check_allocs(void);
-uint64_t check_patterns(void);
+
+/** True if a target needs the pattern with so many threads. */
+bool check_needs(const char *pattern, unsigned int threads);
 
 /**
  * One object for each target and row of this project: target, row, measured, limit (both ns), ratio,

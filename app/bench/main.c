@@ -79,6 +79,8 @@ is_wanted(const struct run *run, const struct bench_column *c)
 	if (!(run->opt.patterns & 1ULL << (p - bench_patterns)) ||
 		!(run->opt.threads & 1U << c->threads))
 		return false;
+	if (run->opt.only_targets && !check_needs(p->name, c->threads))
+		return false;
 	if (c->threads < p->min_threads || c->threads > p->max_threads || c->order > p->max_order)
 		return false;
 	/* by order: how the cost grows, which one thread shows */

@@ -277,8 +277,9 @@ complete(struct bench_options *o)
 {
 	if (o->allocs == 0)
 		o->allocs = o->check ? check_allocs() : UINT64_MAX;
+	o->only_targets = o->check && o->patterns == 0;
 	if (o->patterns == 0)
-		o->patterns = o->check ? check_patterns() : UINT64_MAX;
+		o->patterns = UINT64_MAX;
 	if (o->orders == 0)
 		o->orders = o->check ? 1 : ALL_ORDERS;
 	/* the loop itself is always measured beside the others */

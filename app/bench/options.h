@@ -20,8 +20,9 @@ struct bench_options {
 	uint64_t seed;
 	bool shuffled; /**< pools are brought into a random order first */
 	bool latency;  /**< with the second pass */
-	bool check, markdown, list;
-	const char *json; /**< path, "-" for stdout, or NULL */
+	bool check, markdown;
+	bool only_targets; /**< of all patterns those that the targets need */
+	const char *json;  /**< path, "-" for stdout, or NULL */
 };
 
 /** Read the arguments, argv[0] apart. Problems are printed. @return 0, -EINVAL, or -ECANCELED when

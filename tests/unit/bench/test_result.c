@@ -250,14 +250,14 @@ test_ratios(void **state)
 static void
 test_targets_name_what_they_need(void **state)
 {
-	uint64_t patterns = check_patterns(), allocs = check_allocs();
-
-	assert_true(patterns & 1ULL << (pattern("repeat") - bench_patterns));
-	assert_true(patterns & 1ULL << (pattern("zero") - bench_patterns));
-	assert_true(patterns & 1ULL << (pattern("nozero") - bench_patterns));
-	assert_true(patterns & 1ULL << (pattern("aged95") - bench_patterns));
-	assert_false(patterns & 1ULL << (pattern("fill") - bench_patterns));
-	assert_int_equal(allocs, 2 | 4 | 8);
+	assert_true(check_needs("repeat", 1));
+	assert_true(check_needs("repeat", 2));
+	assert_true(check_needs("zero", 1));
+	assert_true(check_needs("nozero", 1));
+	assert_true(check_needs("rand999", 2));
+	assert_false(check_needs("rand999", 1));
+	assert_false(check_needs("fill", 1));
+	assert_int_equal(check_allocs(), 2 | 4 | 8);
 }
 
 int
