@@ -51,8 +51,7 @@ find_app() {
     app=$(pgrep -P "${LAB_PIDS[interrupted]}" -x labyrinth)
 }
 
-# As soon as it runs: the scenario is in virtual time and may be over in a second or two.
-start interrupted "$demo"
+start interrupted "$demo" "$LAB_TMP/long.cmd"
 wait_log interrupted '==> running' 120
 wait_for 10 find_app
 note "the application is process ${app:-none}"

@@ -31,8 +31,8 @@ check "a stopped process has its signal as status" [ "${LAB_STATUS[echo]}" = 143
 start false bash -c 'exit 3'
 wait_end false 5
 check "an exit status is kept" [ "${LAB_STATUS[false]}" = 3 ]
-start stubborn bash -c 'trap "" TERM; while :; do sleep 0.2; done'
-sleep 0.3
+start stubborn bash -c 'trap "" TERM; echo deaf; while :; do sleep 0.2; done'
+wait_log stubborn deaf
 stop stubborn
 check "a process that ignores TERM is killed" [ "${LAB_STATUS[stubborn]}" = 124 ]
 

@@ -298,6 +298,28 @@ testpmd_forwarded() {
         END { print n + 0 }' "$(log_of "$1")"
 }
 
+# testpmd_wait_forwarded NAME N: until it has forwarded N packets since its start, with a bound.
+testpmd_wait_forwarded() {
+    wait_for 30 testpmd_has_forwarded "$1" "$2"
+}
+
+testpmd_has_forwarded() {
+    tell "$1" 'show fwd stats all'
+    [ "$(testpmd_forwarded "$1")" -ge "$2" ]
+}
+
+# testpmd_stop NAME: stop forwarding; its figures are printed when this returns.
+testpmd_stop() {
+    local before
+    before=$(grep -c '^Done\.$' "$(log_of "$1")")
+    tell "$1" stop
+    wait_for 20 testpmd_stopped "$1" "$before" || die "$1 does not stop forwarding"
+}
+
+testpmd_stopped() {
+    [ "$(grep -c '^Done\.$' "$(log_of "$1")")" -gt "$2" ]
+}
+
 # testpmd_dump_pool NAME OPS: have it describe its pools, in the words of either release; true if
 # one of them has these ops.
 testpmd_dump_pool() {
@@ -426,10 +448,23 @@ capture() {
     wait_log "capture-$interface" 'listening on'
 }
 
-# end_capture INTERFACE: returns tcpdump's status. It drops what it has not read when it is
-# interrupted, hence the pause.
-end_capture() {
+# is_idle PID: it sleeps, and has not run for half a second.
+is_idle() {
+    local before
+    before=$(switches "$1")
     sleep 0.5
+    [ "$before" = "$(switches "$1")" ] && grep -q '^State:.S' "/proc/$1/status"
+}
+
+# How often a process gave up its CPU or lost it.
+switches() {
+    grep ctxt_switches "/proc/$1/status"
+}
+
+# end_capture INTERFACE: returns tcpdump's status. It drops what it has not read when it is
+# interrupted, so it is given the time to read all of it.
+end_capture() {
+    wait_for 20 is_idle "${LAB_PIDS[capture-$1]}"
     stop "capture-$1" INT
 }
 

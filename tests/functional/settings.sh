@@ -31,6 +31,19 @@ has_injected() {
     [ "$(injected)" -gt "$1" ]
 }
 
+# used_on: the pool hands out 10,000 buffers more.
+used_on() {
+    wait_for 20 has_dequeued $(($(dequeued) + 10000))
+}
+
+dequeued() {
+    telemetry /labyrinth/failures | jq '[.. | objects | .dequeues? | numbers] | max // 0'
+}
+
+has_dequeued() {
+    [ "$(dequeued)" -ge "$1" ]
+}
+
 # session NAME SETTING...: a testpmd that forwards, with this environment.
 session() {
     local name=$1
@@ -42,12 +55,11 @@ session() {
 }
 
 end_session() {
-    tell "$1" stop
-    wait_log "$1" 'Accumulated forward statistics' 10
+    check "it still forwards ($1)" testpmd_wait_forwarded "$1" 1001
+    testpmd_stop "$1"
     tell "$1" quit
     wait_end "$1" 20
     check "testpmd survives ($1)" [ "${LAB_STATUS[$1]}" = 0 ]
-    check "and still forwards ($1)" [ "$(testpmd_forwarded "$1")" -gt 1000 ]
 }
 
 session environment LAB_MEMPOOL=inject_ppm=10000,inject_seed=7
@@ -64,8 +76,9 @@ check "nothing is injected unasked" [ "$(injected)" = 0 ]
 quiet telemetry /labyrinth/inject,ppm=10000
 check "injection by telemetry is counted" wait_for 5 has_injected 0
 quiet telemetry /labyrinth/inject,ppm=0
+check "the pool is used on" used_on
 before=$(injected)
-sleep 0.5
+check "and on" used_on
 check "and it stops when told" [ "$(injected)" = "$before" ]
 check "a wrong setting by telemetry is refused" \
     [ -n "$(telemetry /labyrinth/set,nonsense=1 | jq -r '.[].error // empty')" ]

@@ -3,6 +3,7 @@
 # sigint.sh MODE: a signal stops forwarding, prints the ledger and leaves nothing behind, with
 # hugepages (MODE huge) or without.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/session.sh"
 mode=$1
 needs app
 app=$LAB_BUILD/app/labyrinth
@@ -10,10 +11,14 @@ eal_args "$mode"
 # Without EAL's own way to leave no file.
 [ "$mode" = nohuge ] || unset 'EAL[-1]'
 
+delivers() {
+    [ "$(ledger run .delivered)" -gt 0 ]
+}
+
 for signal in INT TERM; do
     start run "$app" "${EAL[@]}" --vdev net_null0 --vdev net_null1 -- -i -a --total-num-mbufs=2048
     wait_log run 'packet forwarding - ports=2'
-    sleep 0.5
+    check "$signal: it forwards" wait_for 20 delivers
     if [ "$mode" = huge ]; then
         check "there are hugepage files while it runs" [ -n "$(hugepage_files)" ]
     fi
@@ -36,9 +41,13 @@ echo forwarding
 wait 1000000s
 echo never
 C
-start file "$app" "${EAL[@]}" -- --total-num-mbufs=2048 --cmdline-file "$LAB_TMP/long.cmd"
+start file "$app" "${EAL[@]}" -- --total-num-mbufs=2048 --mbcache=0 \
+    --cmdline-file "$LAB_TMP/long.cmd"
 wait_log file '^forwarding$'
-sleep 0.5
+takes_pages() {
+    telemetry /labyrinth/failures | quiet jq -e '[.. | objects | .dequeues? | numbers] | max > 1000'
+}
+check "packets arrive while it waits" wait_for 20 takes_pages
 stop file INT
 check "INT ends a command file" [ "${LAB_STATUS[file]}" != 124 ]
 check_not "  which goes no further" grep -q '^never$' "$(log_of file)"

@@ -12,7 +12,7 @@ start pmd stdbuf -oL dpdk-testpmd -d "$PLUGIN" "${EAL[@]}" --vdev net_null0 --vd
 wait_log pmd 'testpmd>' 30 || finish
 check_match "testpmd takes the ops" "preferred mempool ops selected: $ops\$" "$(log_of pmd)"
 tell pmd 'start'
-sleep 1
+check "packets are forwarded" testpmd_wait_forwarded pmd 10001
 check "its packet pool has our ops" testpmd_dump_pool pmd "$ops"
 
 # answer COMMAND FILTER: the answer holds what the jq filter asks of it.
@@ -31,8 +31,7 @@ check "a pool that is not there gets an error" answer /labyrinth/zone,nobody '.e
 echo '/labyrinth/info,mb_pool_0' | dpdk-telemetry.py -f "$LAB_ID" >"$LAB_TMP/client" 2>&1
 check_match "DPDK's own client reads it too" "$ops" "$LAB_TMP/client"
 
-tell pmd 'stop'
-wait_log pmd 'Accumulated forward statistics' 10
+testpmd_stop pmd
 tell pmd 'dump_mempool'
 tell pmd 'dump mempool'
 tell pmd 'quit'
