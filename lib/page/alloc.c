@@ -19,8 +19,9 @@
 static inline uint32_t
 take_block(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags)
 {
-	uint32_t pfn = lab_frame_ops(z)->take(z, rq, alloc_flags);
+	uint32_t pfn;
 
+	pfn = lab_frame_ops(z)->take(z, rq, alloc_flags);
 	if (lab_unlikely(rd(&z->boosted)) && (alloc_flags & LAB_ALLOC_KSWAPD)) {
 		wr(&z->boosted, false);
 		lab_kswapd_wake(z, 0, z->type);
@@ -260,6 +261,23 @@ refuse(struct lab_zone *z, const struct lab_request *rq, const struct lab_verdic
 	lab_refuse(z, rq, v);
 	errno = lab_cause_errno(v->cause);
 	return NULL;
+}
+
+void *
+lab_alloc_attempt(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
+{
+	struct lab_request rq;
+	struct lab_verdict v;
+	uint32_t pfn;
+
+	if (!lab_request_init(z, &rq, gfp, order))
+		return NULL;
+	if ((rd(&z->watched) & LAB_WATCH_INJECT) && lab_inject_hit(z, gfp, order))
+		return NULL;
+	pfn = first_pass(z, &rq);
+	if (pfn == LAB_NO_PFN)
+		pfn = slow_path(z, &rq, &v);
+	return pfn == LAB_NO_PFN ? NULL : lab_alloc_finish(z, pfn, order, gfp);
 }
 
 void *

@@ -416,6 +416,64 @@ int lab_split_page(struct lab_zone *zone, void *page, unsigned int order);
 /** Give back what the per-CPU lists hold. [drain_all_pages] @return pages drained. */
 unsigned long lab_drain_all_pages(struct lab_zone *zone);
 
+/* ------------------------------------------------- living with less */
+
+/** What a caller will take instead of the block that it wishes for. */
+enum lab_instead {
+	LAB_INSTEAD_SMALLER,   /**< one block, smaller */
+	LAB_INSTEAD_SCATTERED, /**< smaller blocks that add up to the wish; all of it or nothing */
+	LAB_INSTEAD_SOME,      /**< smaller blocks, as many as there are; at least one */
+};
+
+/** A wish, and what will do. */
+struct lab_flexible {
+	unsigned int order;     /**< wished for, 0 to LAB_MAX_ORDER */
+	unsigned int min_order; /**< of each block handed out; at most `order` */
+	enum lab_instead instead;
+};
+
+/** One of the blocks handed out. */
+struct lab_piece {
+	void *page;
+	unsigned int order;
+};
+
+/** What was handed out. The caller sets `piece` and `max`; the rest is filled in. */
+struct lab_blocks {
+	struct lab_piece *piece; /**< room for `max`; filled from the front, largest first */
+	unsigned int
+		max; /**< 1 at least; for SCATTERED 1 << (order - min_order), the most it can take */
+	unsigned int nr;
+	unsigned long nr_pages; /**< frames in all */
+};
+
+/**
+ * Allocate what is wished for, or less: the kernel's callers that try order 3 and then order 0 (page
+ * fragments, page_pool, slab), in one call that counts a fallback as what it is.
+ *
+ * Orders are tried downwards from the wish. Until the last one they are asked for as the kernel asks for
+ * what it can do without: with NOWARN, NORETRY and NOMEMALLOC and without DIRECT_RECLAIM and NOFAIL, so that no
+ * reserve is used and nobody waits for a convenience; kswapd is woken. Such a miss is no refusal: it is counted
+ * in `graceful_missed` and nowhere else. At `min_order` the request is made with the caller's own flags; a
+ * miss there is the call's one refusal. With SOME that holds for the first block; further ones are a
+ * convenience at every order. At most (order - min_order + 1) + blocks handed out requests are made.
+ *
+ * SCATTERED may hold blocks that it then gives back because the last one is missing; others may be refused for
+ * it meanwhile.
+ * @param out nr is 0 after every error.
+ * @return 0; -EINVAL (orders, `instead`, too few pieces, flags as for lab_alloc_pages()); or a refusal, the
+ * negative lab_cause_errno() of the last request. errno stays as it was.
+ * Contexts as lab_alloc_pages(): never sleeps without DIRECT_RECLAIM.
+ */
+int lab_alloc_pages_flexible(struct lab_zone *zone, lab_gfp_t gfp, const struct lab_flexible *want,
+	struct lab_blocks *out);
+
+/**
+ * Give back all blocks, with the orders that they were handed out with; nr is 0 then.
+ * @return 0, or what lab_free_pages() said of the first that it refused; the others are given back.
+ */
+int lab_free_blocks(struct lab_zone *zone, struct lab_blocks *blocks);
+
 /* ------------------------------------------------------- reclaim, kswapd */
 
 /**
@@ -485,6 +543,12 @@ struct lab_zone_stats {
 	uint64_t zero_inline; /**< __GFP_ZERO served by clearing on the spot */
 	uint64_t contended; /**< refused, though others may have moved the last free pages past the
 	                                request each time it looked (labyrinth allocator) */
+	/* lab_alloc_pages_flexible(): calls served with less than they wished for */
+	uint64_t graceful_order[LAB_NR_ORDERS]; /**< one smaller block, by its order */
+	uint64_t graceful_scattered;            /**< several blocks instead of one */
+	uint64_t graceful_partial; /**< of those and the ones above: fewer frames than wished for,
+	                                though SOME would have taken more */
+	uint64_t graceful_missed;  /**< requests within such calls that missed; no refusals */
 };
 
 /** A copy of the counters. They are read without stopping the zone, each by itself. */

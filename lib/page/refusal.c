@@ -121,6 +121,11 @@ add_events(struct lab_zone_stats *out, const struct lab_events *ev)
 	out->highatomic_unreserve = rd(&ev->highatomic_unreserve);
 	out->zero_inline = rd(&ev->zero_inline);
 	out->contended = rd(&ev->contended);
+	for (unsigned int i = 0; i < LAB_NR_ORDERS; i++)
+		out->graceful_order[i] = rd(&ev->graceful_order[i]);
+	out->graceful_scattered = rd(&ev->graceful_scattered);
+	out->graceful_partial = rd(&ev->graceful_partial);
+	out->graceful_missed = rd(&ev->graceful_missed);
 }
 
 void

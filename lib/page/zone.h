@@ -95,6 +95,8 @@ struct lab_events {
 	_Atomic uint64_t highatomic_reserve, highatomic_unreserve;
 	_Atomic uint64_t zero_inline;
 	_Atomic uint64_t contended;
+	_Atomic uint64_t graceful_order[LAB_NR_ORDERS];
+	_Atomic uint64_t graceful_scattered, graceful_partial, graceful_missed;
 };
 
 #define lab_event(z, name) atomic_fetch_add_explicit(&(z)->ev.name, 1, memory_order_relaxed)
@@ -305,6 +307,8 @@ lab_own_set(struct lab_zone *z)
 
 /* alloc.c */
 void *lab_alloc_finish(struct lab_zone *z, uint32_t pfn, unsigned int order, lab_gfp_t gfp);
+/** A request whose miss is no refusal: recorded nowhere. NULL if it missed. */
+void *lab_alloc_attempt(struct lab_zone *z, lab_gfp_t gfp, unsigned int order);
 void *lab_refuse_injected(struct lab_zone *z, const struct lab_request *rq);
 unsigned int lab_first_pass_flags(const struct lab_zone *z, const struct lab_request *rq);
 
