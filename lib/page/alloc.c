@@ -11,6 +11,7 @@
 #include "frame_ops.h"
 #include "gate.h"
 #include "labyrinth.h"
+#include "warning.h"
 #include "zone.h"
 
 /* --------------------------------------------------------------- one pass */
@@ -21,7 +22,9 @@ take_block(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_
 {
 	uint32_t pfn;
 
+	lab_warning_before(z);
 	pfn = lab_frame_ops(z)->take(z, rq, alloc_flags);
+	lab_warning_check(z, rd(&z->nr_free), 0);
 	if (lab_unlikely(rd(&z->boosted)) && (alloc_flags & LAB_ALLOC_KSWAPD)) {
 		wr(&z->boosted, false);
 		lab_kswapd_wake(z, 0, z->type);
@@ -227,6 +230,8 @@ slow_path(struct lab_zone *z, const struct lab_request *rq, struct lab_verdict *
 		pfn = reclaim_rounds(z, rq, &s);
 	if (pfn == LAB_NO_PFN && can_reclaim && (rq->gfp & __LAB_GFP_NOFAIL))
 		pfn = nofail_rounds(z, rq, &s);
+	if (pfn == LAB_NO_PFN)
+		lab_warning_check(z, s.verdict.nr_free, rq->order);
 	*v = s.verdict;
 	return pfn;
 }

@@ -8,6 +8,7 @@
  */
 #include "frame_ops.h"
 #include "gate.h"
+#include "warning.h"
 #include "zone.h"
 
 /** All at once, while LOW plus what is asked for is free. lowmem_reserve is read for the zone's own
@@ -19,11 +20,15 @@ bulk_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int n, void
 	unsigned int alloc_flags =
 		lab_first_pass_flags(z, rq) & (LAB_ALLOC_WMARK_MASK | LAB_ALLOC_CMA);
 	struct lab_request own = *rq;
+	unsigned int got;
 
 	own.highest = z->type;
 	if (!lab_gate_open(z, &own, lab_mark(z, alloc_flags) + n, alloc_flags))
 		return 0;
-	return lab_frame_ops(z)->bulk(z, rq, alloc_flags, n, pages);
+	lab_warning_before(z);
+	got = lab_frame_ops(z)->bulk(z, rq, alloc_flags, n, pages);
+	lab_warning_check(z, rd(&z->nr_free), 0);
+	return got;
 }
 
 static unsigned int

@@ -503,6 +503,53 @@ unsigned long lab_zone_kswapd(struct lab_zone *zone);
 /** Give highatomic pageblocks back. @param force also the last one. @return blocks given back. */
 unsigned int lab_zone_unreserve_highatomic(struct lab_zone *zone, bool force);
 
+/* ---------------------------------------------------------- early warning */
+
+/** A warning: free pages crossed the low mark, and nothing has been refused for want of pages yet. */
+struct lab_warning {
+	struct lab_zone *zone;
+	uint64_t seq;       /**< 1 is the first since creation */
+	uint64_t time_ns;   /**< see lab_zone_set_time() */
+	unsigned long free; /**< pages */
+	unsigned long low;  /**< the mark that was crossed, boost included */
+	unsigned int
+		order; /**< of the request that would have crossed it; 0 once free pages have */
+};
+
+/**
+ * Called once for each crossing, by the thread whose request crossed (or, in a race, by the first to
+ * see it) and in its context: that may be a signal handler, and a lock of the caller's may be held. So it
+ * may only do what is async-signal-safe: store, count, write() to an eventfd. No lock of the zone is
+ * held. It may allocate and free where its context may.
+ */
+typedef void (*lab_warning_fn)(void *arg, const struct lab_warning *warning);
+
+/**
+ * Register this process's callback (NULL: none). It hears of crossings by this process's threads; of all
+ * others lab_zone_warnings() tells.
+ *
+ * A warning is raised when a request leaves no more than the low mark (boost included) free, or would by its
+ * order, and before it is refused: every refusal for `watermark` or `exhausted` that no reserve explains has a
+ * warning before it. It is armed again by the first request that finds more than the high mark free (by
+ * the same order), so that pages that come and go around the low mark do not warn each time.
+ *
+ * Any thread, no signal handler. When it returns, calls of the old callback that other threads have
+ * begun may still be under way: what `arg` points to must outlive them.
+ * @return 0; -ENOSPC if 8 living processes have one already.
+ */
+int lab_zone_set_warning(struct lab_zone *zone, lab_warning_fn fn, void *arg);
+
+/** What is known of the warnings of a zone, whoever raised them. */
+struct lab_warnings {
+	uint64_t count;          /**< since creation */
+	uint64_t last_ns;        /**< of the newest; 0: none yet */
+	unsigned long last_free; /**< pages that it saw */
+	bool armed;              /**< the next crossing warns */
+};
+
+/** Read without a lock, each field by itself; to be polled. Any context, any process. */
+void lab_zone_warnings(const struct lab_zone *zone, struct lab_warnings *out);
+
 /* -------------------------------------------------------------- injection */
 
 /** Fault injection in the manner of the kernel's fail_page_alloc. All zero: off. */

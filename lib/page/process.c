@@ -7,6 +7,7 @@
  * Which process this is, without a system call: zones are shared, per-CPU stacks are not.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "zone.h"
@@ -18,6 +19,12 @@ static void
 name_process(void)
 {
 	lab_process = (uint32_t)getpid();
+}
+
+bool
+lab_process_is_gone(pid_t pid)
+{
+	return pid == 0 || (kill(pid, 0) != 0 && errno == ESRCH);
 }
 
 __attribute__((constructor(101))) static void

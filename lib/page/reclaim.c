@@ -6,7 +6,6 @@
  * @file reclaim.c
  * Waking kswapd, its round, and the processes' reclaimers.
  */
-#include <signal.h>
 #include <unistd.h>
 
 #include "gate.h"
@@ -23,12 +22,6 @@ lab_in_reclaim(void)
 
 /* ------------------------------------------------------------- reclaimers */
 
-static bool
-is_gone(pid_t pid)
-{
-	return pid == 0 || (kill(pid, 0) != 0 && errno == ESRCH);
-}
-
 /** This process's entry, or one to use for it; NULL if all are taken. */
 static struct lab_reclaimer *
 find_reclaimer(struct lab_zone *z, pid_t pid)
@@ -40,7 +33,7 @@ find_reclaimer(struct lab_zone *z, pid_t pid)
 
 		if (r->pid == pid)
 			return r;
-		if (vacant == NULL && is_gone(r->pid))
+		if (vacant == NULL && lab_process_is_gone(r->pid))
 			vacant = r;
 	}
 	return vacant;

@@ -12,8 +12,8 @@
 #include "gate.h"
 #include "zone.h"
 
-static uint64_t
-now_ns(const struct lab_zone *z)
+uint64_t
+lab_zone_now(const struct lab_zone *z)
 {
 	uint64_t virtual_ns = rd(&z->now_ns);
 	struct timespec t;
@@ -40,7 +40,7 @@ count(struct lab_zone *z, const struct lab_request *rq, const struct lab_verdict
 void
 lab_refuse(struct lab_zone *z, const struct lab_request *rq, const struct lab_verdict *v)
 {
-	struct lab_refusal r = {.time_ns = now_ns(z),
+	struct lab_refusal r = {.time_ns = lab_zone_now(z),
 		.gfp = rq->gfp,
 		.order = rq->order,
 		.cpu = lab_cpu(z),

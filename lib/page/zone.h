@@ -70,6 +70,7 @@ struct lab_pcp {
 #define LAB_ZONE_MAGIC      0x6c61627a6f6e6531ULL /* "labzone1" */
 #define LAB_NR_REFUSALS     64
 #define LAB_NR_RECLAIMERS   8
+#define LAB_NR_WARNERS      8
 #define LAB_RECLAIM_RETRIES 16
 /** Passes that look for pages which others move meanwhile, at most. */
 #define LAB_SETTLE_PASSES    16
@@ -81,6 +82,13 @@ struct lab_reclaimer {
 	pid_t pid;
 	lab_reclaim_fn fn;
 	void *arg;
+};
+
+/** A process's callback for warnings; warning.c says how it is read without a lock. */
+struct lab_warner {
+	_Atomic uint64_t word; /**< pid << 32 | generation; pid 0: nobody's */
+	_Atomic(lab_warning_fn) fn;
+	_Atomic(void *) arg;
 };
 
 /** Counters of rare events: written by any thread with fetch_add. */
@@ -131,6 +139,7 @@ struct lab_zone {
 	_Atomic bool reclaim_active; /**< kswapd is at work: short PCP lists */
 	_Atomic bool boosted;        /**< wake kswapd for the boost alone */
 	_Atomic bool kswapd_wanted;
+	_Atomic uint64_t warnings; /**< count and state; see warning.h */
 	_Atomic unsigned long wmark[LAB_NR_WMARKS];
 	_Atomic unsigned long boost;
 	_Atomic unsigned long lowmem_reserve[LAB_NR_ZONE_TYPES];
@@ -175,6 +184,11 @@ struct lab_zone {
 	uint64_t refusal_seq;
 	struct lab_refusal refusals[LAB_NR_REFUSALS];
 	struct lab_reclaimer reclaimers[LAB_NR_RECLAIMERS];
+
+	/* The newest warning, and who is called; written under the ring's lock, read without. */
+	_Atomic uint64_t warning_ns;
+	_Atomic unsigned long warning_free;
+	struct lab_warner warners[LAB_NR_WARNERS];
 };
 
 /* pcp.c: the CPU that a thread counts as. */
@@ -305,6 +319,9 @@ lab_own_set(struct lab_zone *z)
 	return lab_likely(rd(&set->process) == lab_process_id()) ? set : lab_stacks_claim(z);
 }
 
+/** No process of this number is alive; 0 is none. */
+bool lab_process_is_gone(pid_t pid);
+
 /* alloc.c */
 void *lab_alloc_finish(struct lab_zone *z, uint32_t pfn, unsigned int order, lab_gfp_t gfp);
 /** A request whose miss is no refusal: recorded nowhere. NULL if it missed. */
@@ -316,6 +333,8 @@ unsigned int lab_first_pass_flags(const struct lab_zone *z, const struct lab_req
 bool lab_inject_hit(struct lab_zone *z, lab_gfp_t gfp, unsigned int order);
 
 /* refusal.c */
+/** Virtual time if it is set, else CLOCK_MONOTONIC. Any context. */
+uint64_t lab_zone_now(const struct lab_zone *z);
 void lab_refuse(struct lab_zone *z, const struct lab_request *rq, const struct lab_verdict *v);
 
 /* reclaim.c */
