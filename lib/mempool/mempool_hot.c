@@ -142,8 +142,8 @@ warn_refusal(struct lab_pool *p, const struct lab_refusal *r, struct lab_zone *z
 }
 
 /* True at most once in LAB_WARN_SECONDS, for all threads of all processes together. */
-static bool
-may_log(uint64_t *next_tsc)
+bool
+lab_pool_may_log(uint64_t *next_tsc)
 {
 	uint64_t now = rte_rdtsc(), next = __atomic_load_n(next_tsc, __ATOMIC_RELAXED);
 
@@ -159,7 +159,7 @@ warn_maybe(struct lab_pool *p, uint32_t zone)
 
 	if ((__atomic_load_n(&p->gfp, __ATOMIC_RELAXED) & __LAB_GFP_NOWARN) != 0)
 		return;
-	if (zone < p->nr_zones && may_log(&p->next_warn_tsc) &&
+	if (zone < p->nr_zones && lab_pool_may_log(&p->next_warn_tsc) &&
 		lab_zone_refusals(p->zones[zone].zone, &r, 1) == 1)
 		warn_refusal(p, &r, p->zones[zone].zone);
 }
@@ -242,7 +242,7 @@ static void __attribute__((noinline, cold))
 bad_enqueue(struct lab_pool *p, unsigned int lcore, void *obj, int err)
 {
 	counter_add(&pool_counters(p, lcore)->bad_enqueue_objects, 1, lcore);
-	if (may_log(&p->next_bad_tsc))
+	if (lab_pool_may_log(&p->next_bad_tsc))
 		LAB_LOG(ERR,
 			"pool %s: object %p put back, but %s; ignored (see /labyrinth/failures)",
 			p->mp->name, obj,

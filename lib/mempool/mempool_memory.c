@@ -314,6 +314,7 @@ zone_add(struct lab_pool *p, uintptr_t base, uintptr_t end)
 		ret = lab_pool_apply_inject(p, p->nr_zones, &p->settings);
 	if (ret != 0)
 		return ret;
+	lab_pool_watch_zone(z->zone);
 	__atomic_store_n(&p->nr_zones, p->nr_zones + 1, __ATOMIC_RELEASE);
 	return (int)p->nr_zones - 1;
 }

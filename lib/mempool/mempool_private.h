@@ -91,6 +91,8 @@ struct lab_pool {
 
 	uint64_t next_warn_tsc LAB_POOL_ALIGNED; /* refusals are logged no sooner */
 	uint64_t next_bad_tsc;                   /* and bad frees */
+	uint64_t next_early_tsc;                 /* and early warnings */
+	uint64_t warnings_logged;                /* of all zones, when they were last logged */
 	uint64_t warn_suppressed;
 
 	struct lab_pool_counters counters[RTE_MAX_LCORE + 1];
@@ -111,6 +113,12 @@ void lab_pool_set_last_cause(enum lab_cause cause);
 /* mempool_hot.c */
 int lab_pool_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n);
 int lab_pool_dequeue(struct rte_mempool *mp, void **objs, unsigned int n);
+
+/* True at most once in ten seconds, for all threads of all processes together. */
+bool lab_pool_may_log(uint64_t *next_tsc);
+
+/* mempool_warning.c: hear of the zone's early warnings in this process */
+void lab_pool_watch_zone(struct lab_zone *zone);
 
 /* mempool_memory.c */
 int lab_pool_alloc(struct rte_mempool *mp);

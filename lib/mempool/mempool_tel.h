@@ -41,10 +41,14 @@ int lab_tel_target(const char *params, struct rte_tel_data *d, struct lab_tel_ta
 int lab_tel_error(struct rte_tel_data *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* mempool_tel_zone.c */
+/* mempool_tel_zone.c: the zone that the parameters name (zone=N); NULL with the error in d */
+struct lab_zone *lab_tel_target_zone(const struct lab_tel_target *t, struct rte_tel_data *d);
 int lab_tel_zone(const struct lab_tel_target *t, struct rte_tel_data *d);
 int lab_tel_failures(const struct lab_tel_target *t, struct rte_tel_data *d);
 int lab_tel_frag(const struct lab_tel_target *t, struct rte_tel_data *d);
+
+/* mempool_warning.c */
+int lab_tel_warnings(const struct lab_tel_target *t, struct rte_tel_data *d);
 
 /* mempool_tenants.c */
 int lab_tel_age(const struct lab_tel_target *t, struct rte_tel_data *d);

@@ -28,9 +28,8 @@ only_number(const char *rest, const char *key, unsigned long *n)
 	return *end == '\0';
 }
 
-/* The zone that the parameters name; NULL with the error in d. */
-static struct lab_zone *
-target_zone(const struct lab_tel_target *t, struct rte_tel_data *d)
+struct lab_zone *
+lab_tel_target_zone(const struct lab_tel_target *t, struct rte_tel_data *d)
 {
 	unsigned long i = 0;
 	struct lab_zone *zone;
@@ -119,7 +118,7 @@ add_verdict(struct rte_tel_data *d, const struct lab_tel_target *t, struct lab_z
 int
 lab_tel_zone(const struct lab_tel_target *t, struct rte_tel_data *d)
 {
-	struct lab_zone *zone = target_zone(t, d);
+	struct lab_zone *zone = lab_tel_target_zone(t, d);
 	struct lab_free_counts counts;
 	struct lab_zone_info info;
 	struct lab_zone_stats stats;
@@ -250,7 +249,7 @@ add_index(struct rte_tel_data *d, const char *name, index_fn fn, const struct la
 int
 lab_tel_frag(const struct lab_tel_target *t, struct rte_tel_data *d)
 {
-	struct lab_zone *zone = target_zone(t, d);
+	struct lab_zone *zone = lab_tel_target_zone(t, d);
 	struct lab_free_counts counts;
 
 	if (zone == NULL)

@@ -301,6 +301,7 @@ on_pool(pool_command fn, const char *params, struct rte_tel_data *d)
 POOL_COMMAND(zone_cb, lab_tel_zone)
 POOL_COMMAND(failures_cb, lab_tel_failures)
 POOL_COMMAND(frag_cb, lab_tel_frag)
+POOL_COMMAND(warnings_cb, lab_tel_warnings)
 POOL_COMMAND(age_cb, lab_tel_age)
 POOL_COMMAND(set_cb, tel_set)
 POOL_COMMAND(inject_cb, tel_inject)
@@ -321,6 +322,9 @@ lab_mempool_telemetry_register(void)
 			"Refused requests of a pool by cause. Parameters: [POOL][,reset=1]"},
 		{"/labyrinth/frag", frag_cb,
 			"Fragmentation indices per order. Parameters: [POOL][,zone=N]"},
+		{"/labyrinth/warnings", warnings_cb,
+			"Early warnings: free pages down to the low mark. Parameters: "
+			"[POOL][,zone=N]"},
 		{"/labyrinth/set", set_cb, "Change settings. Parameters: [POOL,]key=value,..."},
 		{"/labyrinth/inject", inject_cb,
 			"Inject refusals. Parameters: [POOL,]ppm=N,times=N,seed=N,..."},

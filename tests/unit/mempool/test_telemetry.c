@@ -237,6 +237,61 @@ ageing_and_release(void **state)
 	expect_error("age", "tel,nonsense", "nonsense");
 }
 
+/* The log's text, which another thread writes meanwhile. */
+static bool
+log_says(int fd, const char *text)
+{
+	static char all[8192];
+
+	for (int i = 0; i < 200; i++) {
+		ssize_t n = pread(fd, all, sizeof(all) - 1, 0);
+
+		all[n > 0 ? n : 0] = '\0';
+		if (strstr(all, text) != NULL)
+			return true;
+		usleep(20000);
+	}
+	return false;
+}
+
+/* Free pages meet the low mark of 125: once, before the first refusal, and in the log. */
+static void
+warnings_come_first(void **state)
+{
+	static void *objs[N];
+	unsigned int n = 0;
+	FILE *log = tmpfile();
+	json_t *a = ask("warnings", "tel");
+	json_int_t before = integer(a, "count");
+
+	json_decref(a);
+	assert_int_equal(rte_openlog_stream(log), 0);
+	assert_int_equal(rte_log_set_level_pattern("mempool.labyrinth", RTE_LOG_WARNING), 0);
+	json_decref(ask("set", "tel,min_free_kbytes=400"));
+	while (rte_mempool_generic_get(pool, &objs[n], 1, NULL) == 0) {
+		a = ask("warnings", "tel,zone=0");
+		assert_int_equal(integer(a, "low"), 125);
+		assert_int_equal(integer(a, "count") - before, integer(a, "free") <= 125);
+		json_decref(a);
+		n++;
+	}
+	a = ask("warnings", "tel");
+	assert_int_equal(integer(a, "count"), before + 1);
+	assert_int_equal(integer(a, "pool_count"), before + 1);
+	assert_int_equal(integer(a, "last_free"), 124);
+	assert_true(integer(a, "last_ns") > 0);
+	assert_string_equal(json_string_value(json_object_get(a, "armed")), "no");
+	json_decref(a);
+	assert_true(log_says(fileno(log), "pool tel: down to 124 free pages"));
+	rte_log_set_level_pattern("mempool.labyrinth", RTE_LOG_ALERT);
+	rte_openlog_stream(NULL);
+	fclose(log);
+	rte_mempool_generic_put(pool, objs, n, NULL);
+	json_decref(ask("set", "tel,min_free_kbytes=0"));
+	json_decref(ask("failures", "tel,reset=1"));
+	expect_error("warnings", "tel,zone=1", "zone 1");
+}
+
 /* The pool goes while tenants hold a part of it. */
 static void
 pools_die_with_their_tenants(void **state)
@@ -296,6 +351,7 @@ main(void)
 		cmocka_unit_test(settings_change_or_do_not),
 		cmocka_unit_test(injection_starts_and_stops),
 		cmocka_unit_test(ageing_and_release),
+		cmocka_unit_test(warnings_come_first),
 		cmocka_unit_test(pools_die_with_their_tenants),
 		cmocka_unit_test(pools_must_be_named_right),
 	};
