@@ -239,8 +239,8 @@ slow_path(struct lab_zone *z, const struct lab_request *rq, struct lab_verdict *
 /* ------------------------------------------------------------------ entry */
 
 /** The block is the caller's: clear it if asked to, and name it. */
-void *
-lab_alloc_finish(struct lab_zone *z, uint32_t pfn, unsigned int order, lab_gfp_t gfp)
+static inline void *
+finish(struct lab_zone *z, uint32_t pfn, unsigned int order, lab_gfp_t gfp)
 {
 	void *page = lab_frame_address(z, pfn);
 
@@ -250,6 +250,13 @@ lab_alloc_finish(struct lab_zone *z, uint32_t pfn, unsigned int order, lab_gfp_t
 	}
 	lab_assert_zone(z);
 	return page;
+}
+
+void *
+lab_alloc_finish(struct lab_zone *z, uint32_t pfn, unsigned int order, lab_gfp_t gfp)
+{
+	lab_watch_handed_out(z, pfn, order);
+	return finish(z, pfn, order, gfp);
 }
 
 static void *
@@ -307,6 +314,20 @@ alloc_slow(struct lab_zone *z, const struct lab_request *rq)
 	return lab_alloc_finish(z, pfn, rq->order, rq->gfp);
 }
 
+/** Something looks at each request. */
+static __attribute__((noinline)) void *
+alloc_watched(struct lab_zone *z, const struct lab_request *rq)
+{
+	uint32_t pfn;
+
+	if (rd(&z->watched) & LAB_WATCH_INJECT && lab_inject_hit(z, rq->gfp, rq->order))
+		return lab_refuse_injected(z, rq);
+	pfn = first_pass(z, rq);
+	if (pfn == LAB_NO_PFN)
+		return alloc_slow(z, rq);
+	return lab_alloc_finish(z, pfn, rq->order, rq->gfp);
+}
+
 void *
 lab_alloc_pages(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 {
@@ -322,12 +343,12 @@ lab_alloc_pages(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 	}
 	if (lab_unlikely(!lab_request_init(z, &rq, gfp, order)))
 		return bad_request(z);
-	if (lab_unlikely(rd(&z->watched) & LAB_WATCH_INJECT) && lab_inject_hit(z, gfp, order))
-		return lab_refuse_injected(z, &rq);
+	if (lab_unlikely(rd(&z->watched)))
+		return alloc_watched(z, &rq);
 	pfn = first_pass(z, &rq);
 	if (lab_unlikely(pfn == LAB_NO_PFN))
 		return alloc_slow(z, &rq);
-	return lab_alloc_finish(z, pfn, order, gfp);
+	return finish(z, pfn, order, gfp);
 }
 
 void *

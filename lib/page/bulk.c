@@ -13,7 +13,7 @@
 
 /** All at once, while LOW plus what is asked for is free. lowmem_reserve is read for the zone's own
  *  type, as Linux does for its preferred zone. */
-static unsigned int
+static inline __attribute__((always_inline)) unsigned int
 bulk_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int n, void **pages)
 {
 	/* Not a first pass: it may fragment, and wakes nobody. */
@@ -38,11 +38,40 @@ bulk_one(struct lab_zone *z, lab_gfp_t gfp, void **pages)
 	return pages[0] != NULL;
 }
 
+/** What a pass gave is the caller's: clear it if asked to; nothing is tried as a single page. */
+static inline unsigned int
+finish(struct lab_zone *z, const struct lab_request *rq, unsigned int got, void **pages)
+{
+	if (got == 0)
+		return bulk_one(z, rq->gfp, pages);
+	for (unsigned int i = 0; i < got && (rq->gfp & __LAB_GFP_ZERO); i++) {
+		memset(pages[i], 0, LAB_PAGE_SIZE);
+		lab_event(z, zero_inline);
+	}
+	lab_assert_zone(z);
+	return got;
+}
+
+/** Something looks at each request. */
+static __attribute__((noinline)) unsigned int
+bulk_watched(struct lab_zone *z, const struct lab_request *rq, unsigned int n, void **pages)
+{
+	unsigned int got;
+
+	if (rd(&z->watched) & LAB_WATCH_INJECT && lab_inject_hit(z, rq->gfp, 0)) {
+		lab_refuse_injected(z, rq);
+		return 0;
+	}
+	got = bulk_pass(z, rq, n, pages);
+	for (unsigned int i = 0; i < got; i++)
+		lab_watch_handed_out(z, lab_page_to_pfn(z, pages[i]), 0);
+	return finish(z, rq, got, pages);
+}
+
 unsigned int
 lab_alloc_pages_bulk(struct lab_zone *z, lab_gfp_t gfp, unsigned int n, void **pages)
 {
 	struct lab_request rq;
-	unsigned int got;
 
 	if (n == 0)
 		return 0;
@@ -53,17 +82,7 @@ lab_alloc_pages_bulk(struct lab_zone *z, lab_gfp_t gfp, unsigned int n, void **p
 	}
 	if (n == 1)
 		return bulk_one(z, gfp, pages);
-	if (lab_unlikely(rd(&z->watched) & LAB_WATCH_INJECT) && lab_inject_hit(z, gfp, 0)) {
-		lab_refuse_injected(z, &rq);
-		return 0;
-	}
-	got = bulk_pass(z, &rq, n, pages);
-	if (got == 0)
-		return bulk_one(z, gfp, pages);
-	for (unsigned int i = 0; i < got && (gfp & __LAB_GFP_ZERO); i++) {
-		memset(pages[i], 0, LAB_PAGE_SIZE);
-		lab_event(z, zero_inline);
-	}
-	lab_assert_zone(z);
-	return got;
+	if (lab_unlikely(rd(&z->watched)))
+		return bulk_watched(z, &rq, n, pages);
+	return finish(z, &rq, bulk_pass(z, &rq, n, pages), pages);
 }

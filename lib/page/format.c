@@ -341,6 +341,27 @@ print_free_blocks(const struct lab_zone_info *info, const struct lab_free_counts
 	fprintf(out, "= %lukB\n", to_kb(pages));
 }
 
+/* Who holds the zone: not the kernel's, which has page_owner for it. */
+#define WARN_OWNERS 8U
+
+static void
+print_owners(struct lab_zone *zone, FILE *out)
+{
+	struct lab_owner_info o[WARN_OWNERS];
+	unsigned int n = lab_zone_owners_top(zone, o, WARN_OWNERS);
+
+	if (n > 0)
+		fprintf(out, "Owners, most pages first:\n");
+	for (unsigned int i = 0; i < n; i++) {
+		fprintf(out, " %lukB in %lu blocks by %s", to_kb(o[i].pages), o[i].blocks,
+			o[i].name);
+		if (o[i].blocks > 0)
+			fprintf(out, ", oldest %.3fs, median %.3fs", (double)o[i].oldest_ns / 1e9,
+				(double)o[i].median_ns / 1e9);
+		fputc('\n', out);
+	}
+}
+
 void
 lab_warn_alloc(struct lab_zone *zone, const struct lab_refusal *r, const char *comm, FILE *out)
 {
@@ -362,4 +383,5 @@ lab_warn_alloc(struct lab_zone *zone, const struct lab_refusal *r, const char *c
 	fprintf(out, "0 total pagecache pages\n");
 	fprintf(out, "%lu pages RAM\n0 pages HighMem/MovableOnly\n%lu pages reserved\n",
 		info.present, info.present - info.managed);
+	print_owners(zone, out);
 }

@@ -4,7 +4,9 @@
 
 /**
  * @file free.c
- * Giving back. What cannot be a block is refused here, what is none by the frame allocator.
+ * Giving back. What cannot be a block is refused here, what is none by the frame allocator. Watched
+ * frees leave by the check that every free makes: for it no frame is there then, so those that are not
+ * watched do not pay.
  */
 #include "frame_ops.h"
 #include "labyrinth.h"
@@ -22,18 +24,32 @@ give_short(struct lab_zone *z, void *page, uint32_t pfn, unsigned int order)
 	return percpu_push_one(&set->stack[lab_stack_index(order, lab_class_of(z, pfn))], page);
 }
 
+/** No plain free: frees are watched, which then all come here, or it is no block. */
+static __attribute__((noinline)) int
+free_watched(struct lab_zone *z, uintptr_t off, unsigned int order)
+{
+	uint32_t pfn = lab_block_pfn_at(off, z->spanned, order);
+
+	if (rd(&z->watched) & LAB_WATCH_TAGS)
+		return lab_watch_free(z, z->base + off, pfn, order);
+	return pfn != LAB_NO_PFN ? lab_frame_ops(z)->give(z, pfn, order) : -EINVAL;
+}
+
 int
 lab_free_pages(struct lab_zone *z, void *page, unsigned int order)
 {
+	uintptr_t off;
 	uint32_t pfn;
 	int ret;
 
-	if (page == NULL)
+	if (lab_unlikely(page == NULL))
 		return 0;
-	pfn = lab_block_pfn(z, page, order);
+	off = lab_offset_of(z, page);
+	pfn = lab_block_pfn_at(off, rd(&z->unwatched), order);
 	if (lab_likely(give_short(z, page, pfn, order)))
 		return 0;
-	ret = lab_likely(pfn != LAB_NO_PFN) ? lab_frame_ops(z)->give(z, pfn, order) : -EINVAL;
+	ret = lab_likely(pfn != LAB_NO_PFN) ? lab_frame_ops(z)->give(z, pfn, order)
+					    : free_watched(z, off, order);
 	if (lab_unlikely(ret < 0))
 		lab_event(z, bad_free);
 	if (ret == 0)
@@ -45,6 +61,9 @@ int
 lab_split_page(struct lab_zone *z, void *page, unsigned int order)
 {
 	uint32_t pfn = lab_block_pfn(z, page, order);
+	int ret = pfn == LAB_NO_PFN ? -EINVAL : lab_frame_ops(z)->split(z, pfn, order);
 
-	return pfn == LAB_NO_PFN ? -EINVAL : lab_frame_ops(z)->split(z, pfn, order);
+	if (ret == 0 && rd(&z->watched) & LAB_WATCH_TAGS)
+		lab_watch_split(z, pfn, order);
+	return ret;
 }

@@ -661,7 +661,8 @@ unsigned int lab_zone_refusals(struct lab_zone *zone, struct lab_refusal *out, u
 
 /** Print a refusal as Linux's warn_alloc() does: the headline, Mem-Info, the zone's free blocks. As in
  *  a kernel's log nothing is printed for a request with __GFP_NOWARN; clear the flag in a copy of the
- *  refusal to see such ones too. The kernel's limit of one message in 10 s is left to the caller. */
+ *  refusal to see such ones too. The kernel's limit of one message in 10 s is left to the caller. With
+ *  owner tags on, the owners that hold most follow, with the ages of their blocks. */
 void lab_warn_alloc(
 	struct lab_zone *zone, const struct lab_refusal *r, const char *comm, FILE *out);
 
@@ -769,5 +770,7 @@ void lab_zone_define(struct lab_zone **zone, const struct lab_zone_config *cfg);
 #ifdef __cplusplus
 }
 #endif
+
+#include "lab_watch.h" /* owner tags and guarded mode */
 
 #endif /* LAB_PAGE_H */

@@ -157,6 +157,7 @@ lab_zone_restore(struct lab_zone *z, const struct lab_block *blocks, size_t nr_b
 		for (size_t i = 0; i < nr_blocks; i++)
 			lab_frame_ops(z)->place(z, &blocks[i]);
 		wr(&z->boost, 0);
+		lab_watch_forget(z);
 	}
 	lab_zone_thaw(z);
 	if (ret == 0)

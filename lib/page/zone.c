@@ -209,6 +209,7 @@ static void
 unmap(struct lab_zone *z)
 {
 	z->magic = 0;
+	lab_watch_destroy(z);
 	if (z->own_frames && z->base != NULL)
 		munmap(z->base, z->frames_len);
 	if (z->own_meta)
@@ -225,6 +226,7 @@ set_layout(struct lab_zone *z, const struct lab_zone_config *cfg)
 	unsigned char *meta = (unsigned char *)z;
 
 	z->spanned = cfg->nr_pages;
+	wr(&z->unwatched, z->spanned);
 	z->nr_cpus = cpus_of(cfg);
 	z->pcp = (void *)(meta + pcp_offset());
 	ops_table[cfg->allocator]->layout(z, meta + frames_offset(z->nr_cpus), z->nr_cpus, cfg);

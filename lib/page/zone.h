@@ -113,21 +113,32 @@ struct lab_events {
 
 /** What looks at each request or free, while it is on. */
 #define LAB_WATCH_INJECT 1U
+#define LAB_WATCH_OWNERS 2U
+#define LAB_WATCH_GUARD  4U
+/** Those that want to see frees as well. */
+#define LAB_WATCH_TAGS (LAB_WATCH_OWNERS | LAB_WATCH_GUARD)
 
 /** Who passes the gate without being asked, while the free pages last. */
 #define LAB_OPEN_ATOMIC 1U
 #define LAB_OPEN_ALL    2U
 
 struct lab_request;
+struct lab_tags;
+
+/** A registered owner; the name is kept in words, which readers and writers share. */
+struct lab_owner_slot {
+	_Atomic uint32_t owner; /**< 0: vacant */
+	_Atomic uint32_t name[LAB_OWNER_NAME_LEN / 4];
+};
 
 struct lab_zone {
 	/* Set at creation, but for the marks; read by every request. */
-	uint64_t magic;
 	unsigned char *base;
 	struct lab_frame *frames;
 	_Atomic uint8_t *pageblock_mt;
 	struct lab_pcp *pcp;
-	uint32_t spanned; /**< frames */
+	uint32_t spanned;           /**< frames */
+	_Atomic uint32_t unwatched; /**< of them those whose frees need no look: all, or none */
 	uint32_t nr_cpus;
 	enum lab_zone_type type;
 	enum lab_allocator allocator;
@@ -143,6 +154,7 @@ struct lab_zone {
 	_Atomic unsigned long wmark[LAB_NR_WMARKS];
 	_Atomic unsigned long boost;
 	_Atomic unsigned long lowmem_reserve[LAB_NR_ZONE_TYPES];
+	uint64_t magic;
 
 	/* The labyrinth allocator's; not used by the buddy's. */
 	_Atomic uint8_t open; /**< LAB_OPEN_*: requests of order 0 that would pass the gate */
@@ -175,6 +187,10 @@ struct lab_zone {
 	size_t frames_len, meta_len;
 
 	struct lab_events ev;
+
+	/* Owner tags and guarded mode (watch.h). */
+	_Atomic(struct lab_tags *) tags; /**< the side table, NULL before the first use */
+	struct lab_owner_slot owner_names[LAB_OWNER_NAMES];
 
 	/* Injection, refusals, reclaimers: guarded by the ring's lock. */
 	struct lab_spin ring_lock;
@@ -244,17 +260,28 @@ lab_frame_address(const struct lab_zone *z, uint32_t pfn)
 	return z->base + ((size_t)pfn << LAB_PAGE_SHIFT);
 }
 
-/** The number of a frame that is the start of a possible block, LAB_NO_PFN for other addresses. */
-static inline uint32_t
-lab_block_pfn(const struct lab_zone *z, const void *page, unsigned int order)
+static inline uintptr_t
+lab_offset_of(const struct lab_zone *z, const void *page)
 {
-	uintptr_t off = (uintptr_t)page - (uintptr_t)z->base;
+	return (uintptr_t)page - (uintptr_t)z->base;
+}
 
-	if (off >> LAB_PAGE_SHIFT >= z->spanned || order > LAB_MAX_ORDER)
+/** The frame at an offset in the zone, of its first n, if a block can start there; else LAB_NO_PFN. */
+static inline uint32_t
+lab_block_pfn_at(uintptr_t off, uint32_t n, unsigned int order)
+{
+	if (off >> LAB_PAGE_SHIFT >= n || order > LAB_MAX_ORDER)
 		return LAB_NO_PFN;
 	if (off & ((LAB_PAGE_SIZE << order) - 1))
 		return LAB_NO_PFN;
 	return off >> LAB_PAGE_SHIFT;
+}
+
+/** The number of a frame that is the start of a possible block, LAB_NO_PFN for other addresses. */
+static inline uint32_t
+lab_block_pfn(const struct lab_zone *z, const void *page, unsigned int order)
+{
+	return lab_block_pfn_at(lab_offset_of(z, page), z->spanned, order);
 }
 
 /** Pageblocks of these types may merge with each other and be claimed. */
@@ -328,6 +355,23 @@ void *lab_alloc_finish(struct lab_zone *z, uint32_t pfn, unsigned int order, lab
 void *lab_alloc_attempt(struct lab_zone *z, lab_gfp_t gfp, unsigned int order);
 void *lab_refuse_injected(struct lab_zone *z, const struct lab_request *rq);
 unsigned int lab_first_pass_flags(const struct lab_zone *z, const struct lab_request *rq);
+
+/* watch.c */
+void lab_watch_alloc(struct lab_zone *z, uint32_t pfn, unsigned int order);
+int lab_watch_free(struct lab_zone *z, void *page, uint32_t pfn, unsigned int order);
+void lab_watch_split(struct lab_zone *z, uint32_t pfn, unsigned int order);
+void lab_watch_forget(struct lab_zone *z);
+void lab_watch_destroy(struct lab_zone *z);
+/** Switch one of LAB_WATCH_TAGS, with a side table if it is on. @return 0, -ENOMEM. */
+int lab_watch_switch(struct lab_zone *z, uint8_t what, bool on);
+
+/** Before a block is handed out: tag it, and look at what it was left as. */
+static inline void
+lab_watch_handed_out(struct lab_zone *z, uint32_t pfn, unsigned int order)
+{
+	if (lab_unlikely(rd(&z->watched) & LAB_WATCH_TAGS))
+		lab_watch_alloc(z, pfn, order);
+}
 
 /* inject.c */
 bool lab_inject_hit(struct lab_zone *z, lab_gfp_t gfp, unsigned int order);
