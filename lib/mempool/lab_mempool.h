@@ -116,6 +116,23 @@ int lab_mempool_stats_get(const struct rte_mempool *mp, struct lab_mempool_stats
 /** Restart the counters from 0 (those of the zones stay). @return as above. */
 int lab_mempool_stats_reset(const struct rte_mempool *mp);
 
+/* ------------------------------------------------------------------ owners */
+
+/**
+ * Who holds most of the pool, over its zones, while the setting `owners` is on. Blocks taken by
+ * a dequeue bear the calling thread's lab_owner_set(), else its lcore. With a per-lcore cache that
+ * is who filled the cache, and objects in caches count as held: make the pool without one to know
+ * exactly, or tell by lab_mempool_owner_move().
+ * @param out n entries, most pages first.  @return entries filled; 0 also while the tags are off.
+ */
+unsigned int lab_mempool_owners_top(
+	const struct rte_mempool *mp, struct lab_owner_info *out, unsigned int n);
+
+/** An object that the caller holds is another owner's from now on; does nothing while the tags are
+ *  off. Lock-free. @return 0; -EINVAL (not a held object of the pool, no owner); -ENOENT (it has no
+ *  tag: taken before they were on). */
+int lab_mempool_owner_move(const struct rte_mempool *mp, void *obj, uint32_t owner);
+
 /* ---------------------------------------------------------------- settings */
 
 /**
@@ -139,9 +156,16 @@ int lab_mempool_stats_reset(const struct rte_mempool *mp);
  * - inject_min_order: blocks of a lower order pass. Default 0
  * - inject_atomic_only: on or off; requests that may reclaim pass. Default off
  * - inject_seed: of the sequence. Default 1
+ * - owners: on or off; each block carries who took it and when (lab_watch.h). A dequeue that is
+ *   refused is then logged with the owners that hold most, also with NOWARN, at most once in 10 s and not if
+ *   it was injected. Default off
+ * - guard: off, on or abort; misuse of objects is found and logged, abort: and ends the process with a core.
+ *   For development. Default off
  *
  * With the defaults every object of a pool can be handed out.
  */
+enum lab_mempool_guard { LAB_MEMPOOL_GUARD_OFF, LAB_MEMPOOL_GUARD_ON, LAB_MEMPOOL_GUARD_ABORT };
+
 struct lab_mempool_settings {
 	long min_free_kbytes; /**< -1: auto */
 	unsigned int watermark_scale_factor;
@@ -153,6 +177,8 @@ struct lab_mempool_settings {
 	lab_gfp_t gfp;
 	enum lab_linux linux_version;
 	struct lab_inject inject;
+	bool owners;
+	enum lab_mempool_guard guard;
 };
 
 /** The defaults of the table above. */

@@ -108,6 +108,18 @@ apply_inject(struct lab_pool *p)
 }
 
 static int
+apply_watch(struct lab_pool *p)
+{
+	for (uint32_t i = 0; i < p->nr_zones; i++) {
+		int ret = lab_pool_apply_watch(p, i, &p->settings);
+
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int
 check_creation_keys(
 	const struct lab_pool *p, const struct lab_mempool_settings *s, char *err, size_t err_len)
 {
@@ -135,6 +147,8 @@ apply_groups(struct lab_pool *p, unsigned int groups)
 		ret = apply_gate(p);
 	if (ret == 0 && (groups & LAB_KEYS_INJECT) != 0)
 		ret = apply_inject(p);
+	if (ret == 0 && (groups & LAB_KEYS_WATCH) != 0)
+		ret = apply_watch(p);
 	return ret;
 }
 

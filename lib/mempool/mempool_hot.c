@@ -44,12 +44,14 @@ counter_add(uint64_t *c, uint64_t n, unsigned int lcore)
 		__atomic_fetch_add(c, n, __ATOMIC_RELAXED);
 }
 
-/* The per-CPU lists of the zone follow the lcore; other threads get one from lib/page by arrival. */
+/* The per-CPU lists of the zone follow the lcore, and so does who the owner is of what it takes unless it
+ * says otherwise; other threads get a list from lib/page by arrival. */
 static inline void
 tell_cpu(unsigned int lcore)
 {
 	if (unlikely(cpu_plus_one != lcore + 1) && lcore < RTE_MAX_LCORE) {
 		lab_cpu_set(lcore);
+		lab_owner_set_default(LAB_OWNER_LCORE(lcore));
 		cpu_plus_one = lcore + 1;
 	}
 }
@@ -62,12 +64,6 @@ block_to_obj(const struct lab_pool *p, uintptr_t base, uintptr_t block)
 	uintptr_t color = ((block - base) >> p->shift) & p->color_mask;
 
 	return block + (color << 6) + p->header_size;
-}
-
-static inline uintptr_t
-obj_to_block(const struct lab_pool *p, uintptr_t base, uintptr_t obj)
-{
-	return obj - ((obj - base) & (lab_pool_block_bytes(p) - 1));
 }
 
 /* ------------------------------------------------------------- dequeue */
@@ -120,7 +116,7 @@ give_back(struct lab_pool *p, void **objs, unsigned int n)
 		if (obj - x.start >= x.end - x.start && !lab_extent_find(&p->extents, obj, &x))
 			continue;
 		lab_free_pages(p->zones[x.zone].zone,
-			(void *)obj_to_block(p, p->zones[x.zone].base, obj), p->order);
+			(void *)lab_pool_obj_to_block(p, p->zones[x.zone].base, obj), p->order);
 	}
 }
 
@@ -152,16 +148,30 @@ lab_pool_may_log(uint64_t *next_tsc)
 				      __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
+/* Who wants to know the owners wants to know them when memory is out, whatever the flags say. */
+static bool
+wants_report(const struct lab_pool *p, struct lab_zone *zone, enum lab_cause cause)
+{
+	struct lab_watch_info w;
+
+	if ((__atomic_load_n(&p->gfp, __ATOMIC_RELAXED) & __LAB_GFP_NOWARN) == 0)
+		return true;
+	lab_zone_watch_info(zone, &w);
+	return w.owners && cause != LAB_CAUSE_INJECTED;
+}
+
 static void
-warn_maybe(struct lab_pool *p, uint32_t zone)
+warn_maybe(struct lab_pool *p, uint32_t zone, enum lab_cause cause)
 {
 	struct lab_refusal r;
 
-	if ((__atomic_load_n(&p->gfp, __ATOMIC_RELAXED) & __LAB_GFP_NOWARN) != 0)
+	if (zone >= p->nr_zones || !wants_report(p, p->zones[zone].zone, cause))
 		return;
-	if (zone < p->nr_zones && lab_pool_may_log(&p->next_warn_tsc) &&
-		lab_zone_refusals(p->zones[zone].zone, &r, 1) == 1)
+	if (lab_pool_may_log(&p->next_warn_tsc) &&
+		lab_zone_refusals(p->zones[zone].zone, &r, 1) == 1) {
+		r.gfp &= ~__LAB_GFP_NOWARN;
 		warn_refusal(p, &r, p->zones[zone].zone);
+	}
 }
 
 /* Called after the rollback: was there an object that could have been had? */
@@ -187,7 +197,7 @@ dequeue_refused(struct rte_mempool *mp, struct lab_pool *p, unsigned int lcore, 
 	counter_add(&c->refused_objects, n, lcore);
 	if (any_free(mp, cause, got))
 		counter_add(&c->failed_with_free, 1, lcore);
-	warn_maybe(p, zone);
+	warn_maybe(p, zone, cause);
 	return -ENOBUFS;
 }
 
@@ -242,6 +252,8 @@ static void __attribute__((noinline, cold))
 bad_enqueue(struct lab_pool *p, unsigned int lcore, void *obj, int err)
 {
 	counter_add(&pool_counters(p, lcore)->bad_enqueue_objects, 1, lcore);
+	if (err == -ENOENT)
+		lab_pool_guard_foreign(p, obj);
 	if (lab_pool_may_log(&p->next_bad_tsc))
 		LAB_LOG(ERR,
 			"pool %s: object %p put back, but %s; ignored (see /labyrinth/failures)",
@@ -258,7 +270,7 @@ block_of(struct lab_pool *p, struct lab_extent *x, uintptr_t obj)
 	if (unlikely(obj - x->start >= x->end - x->start) && !lab_extent_find(&p->extents, obj, x))
 		return 0;
 	base = p->zones[x->zone].base;
-	block = obj_to_block(p, base, obj);
+	block = lab_pool_obj_to_block(p, base, obj);
 	return likely(block_to_obj(p, base, block) == obj) ? block : 0;
 }
 
@@ -290,7 +302,7 @@ enqueue_some(struct lab_pool *p, void *const *objs, unsigned int n, int *err)
 	uint32_t zone = 0;
 
 	run = same_zone(p, objs, RTE_MIN(n, ENQUEUE_CHUNK), blocks, &zone);
-	*err = run == 0 ? -EINVAL : 0;
+	*err = run == 0 ? -ENOENT : 0;
 	if (unlikely(run == 0))
 		return 0;
 	done = lab_free_pages_many(p->zones[zone].zone, blocks, p->order, run);

@@ -26,8 +26,8 @@
  * Bytes of an object without the padding that DPDK adds to spread objects over memory channels:
  * blocks are spread by color, and the padding would push full-page elements to the next order.
  */
-static size_t
-object_bytes(const struct rte_mempool *mp)
+size_t
+lab_pool_object_bytes(const struct rte_mempool *mp)
 {
 	struct rte_mempool_objsz size;
 
@@ -38,7 +38,7 @@ object_bytes(const struct rte_mempool *mp)
 static int
 object_order(const struct rte_mempool *mp, unsigned int least)
 {
-	size_t bytes = object_bytes(mp);
+	size_t bytes = lab_pool_object_bytes(mp);
 
 	for (unsigned int order = least; order <= LAB_MAX_ORDER; order++)
 		if (bytes <= LAB_PAGE_SIZE << order)
@@ -50,7 +50,8 @@ object_order(const struct rte_mempool *mp, unsigned int least)
 static uint32_t
 color_mask(const struct rte_mempool *mp, unsigned int order)
 {
-	size_t lines = ((LAB_PAGE_SIZE << order) - object_bytes(mp)) / RTE_CACHE_LINE_SIZE + 1;
+	size_t lines =
+		((LAB_PAGE_SIZE << order) - lab_pool_object_bytes(mp)) / RTE_CACHE_LINE_SIZE + 1;
 	size_t most = LAB_PAGE_SIZE / RTE_CACHE_LINE_SIZE;
 
 	if ((mp->flags & RTE_MEMPOOL_F_NO_SPREAD) != 0)
@@ -61,8 +62,8 @@ color_mask(const struct rte_mempool *mp, unsigned int order)
 /* ------------------------------------------------------------ pool_data */
 
 /* Memory that other processes map too. The name is the pool's address: unique while it lives. */
-static const struct rte_memzone *
-shared_reserve(const struct rte_mempool *mp, const char *what, unsigned int i, size_t len)
+const struct rte_memzone *
+lab_pool_reserve(const struct rte_mempool *mp, const char *what, unsigned int i, size_t len)
 {
 	char name[RTE_MEMZONE_NAMESIZE];
 	const struct rte_memzone *mz;
@@ -127,7 +128,7 @@ pool_plan(const struct rte_mempool *mp, struct lab_mempool_settings *s, char *er
 	order = object_order(mp, s->order);
 	if (order < 0) {
 		snprintf(err, len, "an object of %zu bytes is larger than a block of order %d",
-			object_bytes(mp), LAB_MAX_ORDER);
+			lab_pool_object_bytes(mp), LAB_MAX_ORDER);
 		return -EINVAL;
 	}
 	ret = lab_pool_check_settings((unsigned long)mp->size << order, s, err, len);
@@ -146,7 +147,7 @@ lab_pool_alloc(struct rte_mempool *mp)
 		LAB_LOG(ERR, "pool %s: %s", mp->name, err);
 		return order;
 	}
-	mz = shared_reserve(mp, "P", 0, sizeof(struct lab_pool));
+	mz = lab_pool_reserve(mp, "P", 0, sizeof(struct lab_pool));
 	if (mz == NULL) {
 		LAB_LOG(ERR, "pool %s: no memory for %zu bytes of pool data", mp->name,
 			sizeof(struct lab_pool));
@@ -157,15 +158,22 @@ lab_pool_alloc(struct rte_mempool *mp)
 	return 0;
 }
 
+static void
+zone_drop(struct lab_pool_zone *z)
+{
+	lab_zone_destroy(z->zone);
+	rte_memzone_free(z->meta);
+	rte_memzone_free(z->watch);
+	z->watch = NULL;
+}
+
 /* Forget all memory: what the frames were is gone or going. */
 static void
 pool_drop_zones(struct lab_pool *p)
 {
 	lab_pool_drop_tenants(p);
-	for (uint32_t i = 0; i < p->nr_zones; i++) {
-		lab_zone_destroy(p->zones[i].zone);
-		rte_memzone_free(p->zones[i].meta);
-	}
+	for (uint32_t i = 0; i < p->nr_zones; i++)
+		zone_drop(&p->zones[i]);
 	p->nr_zones = 0;
 	p->extents.nr = 0;
 }
@@ -282,7 +290,7 @@ zone_make(struct lab_pool *p, struct lab_pool_zone *z, uintptr_t base, uintptr_t
 	int ret;
 
 	cfg.meta_len = lab_zone_meta_size(&cfg);
-	z->meta = shared_reserve(p->mp, "Z", p->nr_zones, cfg.meta_len);
+	z->meta = lab_pool_reserve(p->mp, "Z", p->nr_zones, cfg.meta_len);
 	if (z->meta == NULL)
 		return -ENOMEM;
 	meta = (uintptr_t)z->meta->addr;
@@ -310,10 +318,15 @@ zone_add(struct lab_pool *p, uintptr_t base, uintptr_t end)
 	if (p->nr_zones == LAB_MEMPOOL_MAX_ZONES)
 		return -ENOSPC;
 	ret = zone_make(p, z, base, span_end(p, base, end));
-	if (ret == 0)
-		ret = lab_pool_apply_inject(p, p->nr_zones, &p->settings);
 	if (ret != 0)
 		return ret;
+	ret = lab_pool_apply_inject(p, p->nr_zones, &p->settings);
+	if (ret == 0)
+		ret = lab_pool_apply_watch(p, p->nr_zones, &p->settings);
+	if (ret != 0) {
+		zone_drop(z);
+		return ret;
+	}
 	lab_pool_watch_zone(z->zone);
 	__atomic_store_n(&p->nr_zones, p->nr_zones + 1, __ATOMIC_RELEASE);
 	return (int)p->nr_zones - 1;

@@ -36,6 +36,8 @@ struct lab_pool_zone {
 	unsigned long spanned; /* frames */
 	unsigned long managed; /* frames online */
 	const struct rte_memzone *meta;
+	const struct rte_memzone
+		*watch; /* side table of owners and guard; NULL before the first use */
 };
 
 /* A run of populated blocks of one zone: [start, end). */
@@ -104,6 +106,12 @@ lab_pool_block_bytes(const struct lab_pool *p)
 	return (size_t)1 << p->shift;
 }
 
+static inline uintptr_t
+lab_pool_obj_to_block(const struct lab_pool *p, uintptr_t base, uintptr_t obj)
+{
+	return obj - ((obj - base) & (lab_pool_block_bytes(p) - 1));
+}
+
 /* mempool_ops.c */
 bool lab_pool_uses_ops(const struct rte_mempool *mp);
 struct lab_pool *lab_pool_of(const struct rte_mempool *mp);
@@ -128,6 +136,14 @@ ssize_t lab_pool_calc_mem_size(const struct rte_mempool *mp, uint32_t obj_num, u
 int lab_pool_populate(struct rte_mempool *mp, unsigned int max_objs, void *vaddr, rte_iova_t iova,
 	size_t len, rte_mempool_populate_obj_cb_t *obj_cb, void *obj_cb_arg);
 
+const struct rte_memzone *lab_pool_reserve(
+	const struct rte_mempool *mp, const char *what, unsigned int i, size_t len);
+size_t lab_pool_object_bytes(const struct rte_mempool *mp);
+
+/* mempool_watch.c */
+int lab_pool_apply_watch(struct lab_pool *p, uint32_t zone, const struct lab_mempool_settings *s);
+void lab_pool_guard_foreign(const struct lab_pool *p, void *obj);
+
 /* mempool_extents.c: the writers hold p->lock */
 bool lab_extent_find(const struct lab_extents *x, uintptr_t addr, struct lab_extent *out);
 bool lab_extent_overlaps(const struct lab_extents *x, uintptr_t start, uintptr_t end);
@@ -138,6 +154,7 @@ enum lab_key_group {
 	LAB_KEYS_CREATION = 1, /* what cannot change later */
 	LAB_KEYS_GATE = 2,
 	LAB_KEYS_INJECT = 4,
+	LAB_KEYS_WATCH = 8,
 };
 int lab_settings_parse(const char *text, struct lab_mempool_settings *s, unsigned int *groups,
 	char *err, size_t err_len);
@@ -146,6 +163,8 @@ int lab_settings_set(const char *key, const char *value, struct lab_mempool_sett
 void lab_settings_resolve(struct lab_mempool_settings *s, int allocator);
 int lab_settings_load(const char *pool, const char *pool_config, struct lab_mempool_settings *s,
 	char *err, size_t err_len);
+
+const char *lab_guard_setting_name(enum lab_mempool_guard guard);
 
 /* mempool_apply.c */
 unsigned long lab_pool_total_frames(const struct lab_pool *p);

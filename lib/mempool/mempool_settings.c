@@ -141,6 +141,35 @@ read_atomic_only(const char *v, struct lab_mempool_settings *s)
 }
 
 static bool
+read_owners(const char *v, struct lab_mempool_settings *s)
+{
+	return read_bool(v, &s->owners);
+}
+
+static bool
+read_guard(const char *v, struct lab_mempool_settings *s)
+{
+	bool on;
+
+	if (strcmp(v, "abort") == 0) {
+		s->guard = LAB_MEMPOOL_GUARD_ABORT;
+		return true;
+	}
+	if (!read_bool(v, &on))
+		return false;
+	s->guard = on ? LAB_MEMPOOL_GUARD_ON : LAB_MEMPOOL_GUARD_OFF;
+	return true;
+}
+
+const char *
+lab_guard_setting_name(enum lab_mempool_guard guard)
+{
+	static const char *const names[] = {"off", "on", "abort"};
+
+	return names[guard];
+}
+
+static bool
 read_times(const char *v, struct lab_mempool_settings *s)
 {
 	uint64_t n;
@@ -199,6 +228,8 @@ static const struct key keys[] = {
 	{"inject_min_order", LAB_KEYS_INJECT, read_inject_order, "0 to 10"},
 	{"inject_atomic_only", LAB_KEYS_INJECT, read_atomic_only, "on or off"},
 	{"inject_seed", LAB_KEYS_INJECT, read_seed, "a number"},
+	{"owners", LAB_KEYS_WATCH, read_owners, "on or off"},
+	{"guard", LAB_KEYS_WATCH, read_guard, "off, on or abort"},
 };
 
 /* ------------------------------------------------------------------ text */
@@ -313,7 +344,7 @@ lab_mempool_settings_format(const struct lab_mempool_settings *s, char *buf, siz
 		"pcp=%s,"
 		"order=%u,gfp=0x%x,linux=%s,inject_ppm=%u,inject_interval=%u,"
 		"inject_times=%" PRId64 ",inject_space=%u,inject_min_order=%u,"
-		"inject_atomic_only=%s,inject_seed=%" PRIu64,
+		"inject_atomic_only=%s,inject_seed=%" PRIu64 ",owners=%s,guard=%s",
 		kbytes, s->watermark_scale_factor, s->watermark_boost_factor, s->lowmem_reserve,
 		s->allocator < 0 ? "auto" : lab_allocator_name(s->allocator),
 		s->pcp < 0 ? "auto"
@@ -321,5 +352,6 @@ lab_mempool_settings_format(const struct lab_mempool_settings *s, char *buf, siz
 			   : "off",
 		s->order, s->gfp, s->linux_version == LAB_LINUX_6_1 ? "6.1" : "6.12",
 		in->probability_ppm, in->interval, in->times, in->space, in->min_order,
-		in->atomic_only ? "on" : "off", in->seed);
+		in->atomic_only ? "on" : "off", in->seed, s->owners ? "on" : "off",
+		lab_guard_setting_name(s->guard));
 }

@@ -228,6 +228,52 @@ lab_tel_failures(const struct lab_tel_target *t, struct rte_tel_data *d)
 	return 0;
 }
 
+/* ---------------------------------------------------------------- owners */
+
+#define OWNERS_MOST 32
+
+/* Milliseconds: telemetry has no fractions, and the clock of the ages no microseconds. By rank, for DPDK
+ * 22.11 has no arrays of dictionaries. */
+static void
+add_owner(struct rte_tel_data *d, unsigned int rank, const struct lab_owner_info *o)
+{
+	struct rte_tel_data *c = rte_tel_data_alloc();
+	char name[16];
+
+	if (c == NULL)
+		return;
+	snprintf(name, sizeof(name), "%u", rank);
+	rte_tel_data_start_dict(c);
+	rte_tel_data_add_dict_string(c, "owner", o->name);
+	lab_tel_dict_u64(c, "id", o->owner);
+	lab_tel_dict_u64(c, "pages", o->pages);
+	lab_tel_dict_u64(c, "blocks", o->blocks);
+	lab_tel_dict_u64(c, "oldest_ms", o->oldest_ns / 1000000);
+	lab_tel_dict_u64(c, "median_ms", o->median_ns / 1000000);
+	rte_tel_data_add_dict_container(d, name, c, 0);
+}
+
+int
+lab_tel_owners(const struct lab_tel_target *t, struct rte_tel_data *d)
+{
+	struct lab_owner_info o[OWNERS_MOST];
+	struct lab_mempool_settings s;
+	unsigned long most = 10;
+	unsigned int n;
+
+	if (!only_number(t->rest, "n", &most) || most < 1 || most > OWNERS_MOST)
+		return lab_tel_error(d, "\"%.40s\" is not n=1 to n=%d", t->rest, OWNERS_MOST);
+	lab_mempool_settings_get(t->mp, &s);
+	if (!s.owners)
+		return lab_tel_error(d, "owners are off: /labyrinth/set,%s,owners=on", t->mp->name);
+	n = lab_mempool_owners_top(t->mp, o, (unsigned int)most);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "pool", t->mp->name);
+	for (unsigned int i = 0; i < n; i++)
+		add_owner(d, i + 1, &o[i]);
+	return 0;
+}
+
 /* --------------------------------------------------------- fragmentation */
 
 typedef int (*index_fn)(const struct lab_free_counts *counts, unsigned int order);

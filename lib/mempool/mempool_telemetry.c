@@ -129,6 +129,8 @@ add_settings(struct rte_tel_data *d, const struct lab_mempool_settings *s)
 	rte_tel_data_add_dict_string(d, "gfp", gfp);
 	rte_tel_data_add_dict_string(
 		d, "linux", s->linux_version == LAB_LINUX_6_1 ? "6.1" : "6.12");
+	rte_tel_data_add_dict_string(d, "owners", s->owners ? "on" : "off");
+	rte_tel_data_add_dict_string(d, "guard", lab_guard_setting_name(s->guard));
 }
 
 static void
@@ -303,6 +305,7 @@ POOL_COMMAND(failures_cb, lab_tel_failures)
 POOL_COMMAND(frag_cb, lab_tel_frag)
 POOL_COMMAND(warnings_cb, lab_tel_warnings)
 POOL_COMMAND(age_cb, lab_tel_age)
+POOL_COMMAND(owners_cb, lab_tel_owners)
 POOL_COMMAND(set_cb, tel_set)
 POOL_COMMAND(inject_cb, tel_inject)
 
@@ -325,6 +328,8 @@ lab_mempool_telemetry_register(void)
 		{"/labyrinth/warnings", warnings_cb,
 			"Early warnings: free pages down to the low mark. Parameters: "
 			"[POOL][,zone=N]"},
+		{"/labyrinth/owners", owners_cb,
+			"Who holds most of a pool, and for how long. Parameters: [POOL][,n=N]"},
 		{"/labyrinth/set", set_cb, "Change settings. Parameters: [POOL,]key=value,..."},
 		{"/labyrinth/inject", inject_cb,
 			"Inject refusals. Parameters: [POOL,]ppm=N,times=N,seed=N,..."},

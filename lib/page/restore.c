@@ -153,11 +153,14 @@ lab_zone_restore(struct lab_zone *z, const struct lab_block *blocks, size_t nr_b
 	ret = is_allocated(z) ? -EBUSY : check(z, blocks, nr_blocks, pageblock_mt, nr_pageblocks);
 	if (ret == 0) {
 		lab_frame_ops(z)->reset(z);
-		set_types(z, pageblock_mt, nr_pageblocks);
-		for (size_t i = 0; i < nr_blocks; i++)
-			lab_frame_ops(z)->place(z, &blocks[i]);
-		wr(&z->boost, 0);
 		lab_watch_forget(z);
+		set_types(z, pageblock_mt, nr_pageblocks);
+		for (size_t i = 0; i < nr_blocks; i++) {
+			lab_frame_ops(z)->place(z, &blocks[i]);
+			if (blocks[i].state == LAB_BLOCK_ALLOCATED)
+				lab_watch_handed_out(z, blocks[i].pfn, blocks[i].order);
+		}
+		wr(&z->boost, 0);
 	}
 	lab_zone_thaw(z);
 	if (ret == 0)

@@ -42,6 +42,8 @@ defaults_hand_everything_out(void **state)
 	assert_int_equal(s.pcp, -1);
 	assert_int_equal(s.allocator, -1);
 	assert_true(s.linux_version == LAB_LINUX_6_12);
+	assert_false(s.owners);
+	assert_true(s.guard == LAB_MEMPOOL_GUARD_OFF);
 }
 
 static void
@@ -51,7 +53,7 @@ every_key_is_read(void **state)
 		"min_free_kbytes=512, watermark_scale_factor=150,boost=15000,lowmem_reserve=7,"
 		"allocator=buddy,pcp=on,order=3,gfp=KERNEL,linux=6.1,inject_ppm=100,inject_interval=2,"
 		"inject_times=5,inject_space=9,inject_min_order=1,inject_atomic_only=on,"
-		"inject_seed=0x10,");
+		"inject_seed=0x10,owners=on,guard=abort,");
 
 	assert_int_equal(s.min_free_kbytes, 512);
 	assert_int_equal(s.watermark_scale_factor, 150);
@@ -69,6 +71,8 @@ every_key_is_read(void **state)
 	assert_int_equal(s.inject.min_order, 1);
 	assert_true(s.inject.atomic_only);
 	assert_int_equal(s.inject.seed, 16);
+	assert_true(s.owners);
+	assert_true(s.guard == LAB_MEMPOOL_GUARD_ABORT);
 }
 
 static void
@@ -83,6 +87,8 @@ texts_are_lenient_about_space_only(void **state)
 	assert_int_equal(parse("inject_times=0").inject.times, 0);
 	assert_int_equal(parse("linux=6.12").linux_version, LAB_LINUX_6_12);
 	assert_int_equal(parse("gfp=ATOMIC").gfp, LAB_GFP_ATOMIC);
+	assert_true(parse("guard=1").guard == LAB_MEMPOOL_GUARD_ON);
+	assert_true(parse("guard=1,guard=0").guard == LAB_MEMPOOL_GUARD_OFF);
 }
 
 static void
@@ -108,6 +114,8 @@ bad_values_are_named(void **state)
 	EXPECT_ERROR("inject_interval=0", "1 to");
 	EXPECT_ERROR("inject_times=-2", "-2");
 	EXPECT_ERROR("min_free_kbytes=-1", "auto");
+	EXPECT_ERROR("owners=all", "on or off");
+	EXPECT_ERROR("guard=maybe", "off, on or abort");
 }
 
 static void
@@ -143,7 +151,8 @@ format_reads_back(void **state)
 {
 	static const char *const texts[] = {"", "min_free_kbytes=auto,pcp=on",
 		("boost=1,order=4,gfp=0x40c20,linux=6.1,inject_ppm=7,inject_times=3,"
-		 "inject_atomic_only=on,inject_seed=18446744073709551615")};
+		 "inject_atomic_only=on,inject_seed=18446744073709551615,owners=on,guard=on"),
+		"guard=abort"};
 
 	for (size_t i = 0; i < LAB_ARRAY_SIZE(texts); i++) {
 		struct lab_mempool_settings s = parse(texts[i]), back;

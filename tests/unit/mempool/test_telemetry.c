@@ -292,6 +292,39 @@ warnings_come_first(void **state)
 	expect_error("warnings", "tel,zone=1", "zone 1");
 }
 
+static void
+owners_are_told(void **state)
+{
+	uint32_t before = lab_owner_set(LAB_OWNER_RXQ(0, 2));
+	const json_t *first;
+	void *objs[7];
+	json_t *a;
+
+	expect_error("owners", "tel", "/labyrinth/set,tel,owners=on");
+	a = ask("set", "tel,owners=on");
+	assert_string_equal(json_string_value(json_object_get(a, "owners")), "on");
+	assert_string_equal(json_string_value(json_object_get(a, "guard")), "off");
+	json_decref(a);
+	assert_int_equal(test_take_all(pool, objs, 7), 7);
+	lab_owner_set(before);
+	a = ask("owners", "tel,n=1");
+	assert_string_equal(json_string_value(json_object_get(a, "pool")), "tel");
+	assert_int_equal(json_object_size(a), 2);
+	first = json_object_get(a, "1");
+	assert_string_equal(json_string_value(json_object_get(first, "owner")), "port 0 rxq 2");
+	assert_int_equal(integer(first, "id"), LAB_OWNER_RXQ(0, 2));
+	assert_int_equal(integer(first, "blocks"), 7);
+	assert_int_equal(integer(first, "pages"), 14);
+	assert_in_range(integer(first, "oldest_ms"), 0, 60000);
+	json_decref(a);
+	test_put_all(pool, objs, 7);
+	a = ask("owners", "tel");
+	assert_int_equal(json_object_size(a), 1);
+	json_decref(a);
+	expect_error("owners", "tel,n=0", "n=1 to");
+	json_decref(ask("set", "tel,owners=off"));
+}
+
 /* The pool goes while tenants hold a part of it. */
 static void
 pools_die_with_their_tenants(void **state)
@@ -352,6 +385,7 @@ main(void)
 		cmocka_unit_test(injection_starts_and_stops),
 		cmocka_unit_test(ageing_and_release),
 		cmocka_unit_test(warnings_come_first),
+		cmocka_unit_test(owners_are_told),
 		cmocka_unit_test(pools_die_with_their_tenants),
 		cmocka_unit_test(pools_must_be_named_right),
 	};
