@@ -275,6 +275,7 @@ lab_age(struct lab_tenants *t, const struct lab_age_config *cfg, struct lab_age_
 	if (pthread_mutex_trylock(&t->lock) != 0)
 		return -EBUSY;
 	run.zone = t->zone;
+	tenants_set_owner(t, lab_age_model_name(cfg->model), 1 + cfg->model);
 	rc = age_locked(&run);
 	pthread_mutex_unlock(&t->lock);
 	return rc;

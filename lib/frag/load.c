@@ -438,6 +438,7 @@ static int
 apply(struct loader *l)
 {
 	struct lab_tenants *t = l->t;
+	uint32_t before;
 	int rc;
 
 	lab_drain_all_pages(t->zone);
@@ -445,8 +446,10 @@ apply(struct loader *l)
 		return fail(l, -EBUSY, "others than the tenants hold blocks of the zone");
 	tenants_put_all(t);
 	lab_drain_all_pages(t->zone);
+	before = lab_owner_set(t->owner);
 	rc = lab_zone_restore(
 		t->zone, l->blocks, l->nr_free + l->nr_holds, l->pageblock_mt, l->nr_pageblocks);
+	lab_owner_set(before);
 	if (rc != 0)
 		return fail(l, rc, "the zone refused the state");
 	for (unsigned long i = 0; i < l->nr_holds; i++)

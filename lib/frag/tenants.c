@@ -32,6 +32,17 @@ tenants_release_memory(struct lab_tenants *t)
 	free(t);
 }
 
+void
+tenants_set_owner(struct lab_tenants *t, const char *model, unsigned int n)
+{
+	char name[LAB_OWNER_NAME_LEN];
+
+	snprintf(name, sizeof(name), model != NULL ? "tenants (%s)" : "tenants", model);
+	t->owner = LAB_OWNER_TENANT(n);
+	/* without a place for it, the number will do */
+	lab_owner_name(t->zone, t->owner, name);
+}
+
 int
 lab_tenants_create(struct lab_tenants **out, struct lab_zone *zone, unsigned long max_blocks)
 {
@@ -50,6 +61,7 @@ lab_tenants_create(struct lab_tenants **out, struct lab_zone *zone, unsigned lon
 	if (t == NULL)
 		return -ENOMEM;
 	t->zone = zone;
+	tenants_set_owner(t, NULL, 0);
 	t->spanned = info.spanned;
 	t->max_blocks = max_blocks;
 	t->where = calloc(info.spanned, sizeof(*t->where));
@@ -179,8 +191,10 @@ touch_block(void *page, unsigned int order, unsigned long pfn)
 void *
 tenants_alloc_raw(struct lab_tenants *t, enum lab_migratetype mt, unsigned int order)
 {
+	uint32_t before = lab_owner_set(t->owner);
 	void *page = lab_alloc_pages(t->zone, tenant_gfp[mt], order);
 
+	lab_owner_set(before);
 	if (page == NULL) {
 		t->last_cause = lab_errno_cause(errno);
 		t->refused++;

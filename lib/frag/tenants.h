@@ -43,6 +43,7 @@ struct lab_tenants {
 	unsigned long pages_mt[TENANT_TYPES];
 	unsigned long blocks_order[LAB_NR_ORDERS];
 	uint32_t clock;
+	uint32_t owner; /* whose the blocks are, where the zone asks */
 	bool touch;
 	enum lab_cause last_cause;
 	uint64_t allocs, frees, refused, reclaimed_pages, churned, churn_late;
@@ -67,6 +68,9 @@ hold_of(const struct lab_tenants *t, struct hold_ref r)
 {
 	return &t->holds[r.mt][r.i];
 }
+
+/** From now on blocks are taken for a model; no model: for the tenants as such. */
+void tenants_set_owner(struct lab_tenants *t, const char *model, unsigned int n);
 
 /** The hold whose block starts at pfn, if there is one. */
 bool hold_at(const struct lab_tenants *t, unsigned long pfn, struct hold_ref *out);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <lab_page.h>
+
 #include "wire_priv.h"
 
 /* ---------------------------------------------------- the poller: refilling */
@@ -35,6 +37,7 @@ refill_alloc(struct wire_queue *q, struct rte_mbuf **m, unsigned int n)
 void
 wire_refill(struct wire_queue *q, uint32_t want)
 {
+	uint32_t before = lab_owner_set(LAB_OWNER_RXQ(q->w->port, q->index));
 	struct rte_mbuf *m[WIRE_BATCH];
 	uint64_t refusal = 0;
 
@@ -53,6 +56,7 @@ wire_refill(struct wire_queue *q, uint32_t want)
 			break;
 		}
 	}
+	lab_owner_set(before);
 	__atomic_store_n(&q->poll.refusal, refusal, __ATOMIC_RELEASE);
 }
 
