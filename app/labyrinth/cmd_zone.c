@@ -184,6 +184,48 @@ print_frag(struct app *app, const json_t *shown)
 	}
 }
 
+static json_t *
+owners(struct pool *pool)
+{
+	return json_pack("{ss so}", "pool", pool->cfg.name, "owners", zone_owners_json(pool));
+}
+
+static json_t *
+show_owners(struct app *app, const struct cmd_args *a)
+{
+	json_t *list = each_pool(app, a, owners);
+	bool known = false;
+	json_t *zone;
+	size_t i;
+
+	if (list == NULL)
+		return NULL;
+	json_array_foreach (list, i, zone)
+		known |= json_is_array(json_object_get(zone, "owners"));
+	if (known)
+		return json_pack("{so}", "zones", list);
+	cmd_fail(app, -ENODATA, "owners are off (set zone owners on)");
+	json_decref(list);
+	return NULL;
+}
+
+static void
+print_owners(struct app *app, const json_t *shown)
+{
+	const json_t *zone;
+	size_t i;
+
+	RTE_SET_USED(app);
+	json_array_foreach (json_object_get(shown, "zones"), i, zone) {
+		const json_t *list = json_object_get(zone, "owners");
+
+		printf("pool %s%s\n", json_string_value(json_object_get(zone, "pool")),
+			json_is_null(list) ? ": owners are off" : "");
+		if (!json_is_null(list))
+			lab_display(list, LAB_FORMAT_TABLE, stdout);
+	}
+}
+
 static int
 apply(struct app *app, const char *name, const char *text)
 {
@@ -296,14 +338,16 @@ static const struct cmd cmds[] = {
 		"In the formats of the files in /proc."},
 	{"show zone failures [<pool>]", NULL, show_failures, print_failures,
 		"The newest refusals, with the arithmetic of the gate that closed."},
+	{"show zone owners [<pool>]", NULL, show_owners, print_owners,
+		"Who holds most of the pools' pages, and for how long (set zone owners on)."},
 	{"show frag [<pool>]", NULL, show_frag, print_frag,
 		"Free blocks and the two fragmentation indices, an order a line."},
 	{"set zone "
-	 "min_free_kbytes|watermark_scale_factor|watermark_boost_factor|lowmem_reserve|pcp|gfp "
-	 "<value> [<pool>]",
+	 "min_free_kbytes|watermark_scale_factor|watermark_boost_factor|lowmem_reserve|pcp|gfp|"
+	 "owners|guard <value> [<pool>]",
 		set_zone, NULL, NULL,
 		"Settings of zones: kB or auto; of 10000; of 10000; pages; on or off; "
-		"ATOMIC|NOWARN."},
+		"ATOMIC|NOWARN; owner tags on or off; guarded mode off, on or abort."},
 	{"set kswapd on|off", set_kswapd, NULL, NULL,
 		"Let the zones' kswapd run, a millisecond after it was woken at most, and reclaim "
 		"from the tenants."},

@@ -61,6 +61,7 @@ struct fwd_stream {
 struct fwd_engine {
 	const char *name;
 	const char *help;
+	bool makes; /**< packets of its own: their owner is the Tx queue, not the Rx queue */
 	/** Make the stream's own state. @return 0 or a negative errno, message set. May be NULL. */
 	int (*begin)(struct fwd_stream *fs);
 	/** One round. @return packets taken, sent or made: 0 is an idle poll. */

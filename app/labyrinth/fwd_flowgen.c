@@ -72,6 +72,7 @@ flowgen_burst(struct fwd_stream *fs)
 
 static struct fwd_engine flowgen_engine = {
 	.name = "flowgen",
+	.makes = true,
 	.help = "send generated packets of 1024 flows, receive and free what comes",
 	.begin = flowgen_begin,
 	.burst = flowgen_burst,

@@ -99,6 +99,7 @@ gen_stats(const struct fwd_stream *fs, json_t *out)
 
 static struct fwd_engine gen_engine = {
 	.name = "gen",
+	.makes = true,
 	.help = "send stamped frames at a paced rate (set gen ARRIVAL)",
 	.begin = gen_begin,
 	.burst = gen_burst,

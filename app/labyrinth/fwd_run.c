@@ -18,11 +18,26 @@
 #include "app.h"
 #include "wire.h"
 
+/* Buffers that are taken from now on are this stream's, for who asks (show zone owners). */
+static void
+take_as(const struct fwd_stream *fs, const struct fwd_engine *e)
+{
+	lab_owner_set(e->makes ? LAB_OWNER_TXQ(fs->tx_port, fs->tx_queue)
+			       : LAB_OWNER_RXQ(fs->rx_port, fs->rx_queue));
+}
+
+static void
+take_as_nobody(void)
+{
+	lab_owner_set(LAB_OWNER_UNTAGGED);
+}
+
 static unsigned int
 stream_burst(struct fwd_stream *fs, const struct fwd_engine *e)
 {
 	uint64_t start, n;
 
+	take_as(fs, e);
 	if (!fs->count_cycles)
 		return e->burst(fs);
 	start = rte_rdtsc();
@@ -85,6 +100,7 @@ lcore_main(void *arg)
 	else
 		/* without an lcore of their own, the first forwarding one moves the wires */
 		streams_loop(lc, !wires_apart && lc == &f->lcores[0] && wires_any(lc->app));
+	take_as_nobody();
 	/* who waits for us to stand still must not wait for ever */
 	__atomic_store_n(&lc->parked, 1, __ATOMIC_RELEASE);
 	return 0;
@@ -126,6 +142,7 @@ fwd_round(struct app *app)
 
 	for (unsigned int i = 0; i < f->nr_streams; i++)
 		n += stream_burst(&f->streams[i], f->streams_engine);
+	take_as_nobody();
 	return n;
 }
 
@@ -141,12 +158,14 @@ send_first(struct app *app, unsigned int bursts)
 		void *kept = fs->priv;
 		int rc = e->begin(fs);
 
+		take_as(fs, e);
 		if (rc == 0) {
 			for (unsigned int b = 0; b < bursts; b++)
 				e->burst(fs);
 			e->end(fs);
 		}
 		fs->priv = kept;
+		take_as_nobody();
 		if (rc)
 			return rc;
 	}

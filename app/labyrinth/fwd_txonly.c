@@ -101,6 +101,7 @@ txonly_burst(struct fwd_stream *fs)
 
 static struct fwd_engine txonly_engine = {
 	.name = "txonly",
+	.makes = true,
 	.help = "send generated packets (set txpkts) as fast as possible",
 	.begin = txonly_begin,
 	.burst = txonly_burst,

@@ -15,6 +15,7 @@
 #include <lab_mempool.h>
 
 #include "app.h"
+#include "zones.h"
 
 /* What the program's options say of a pool. */
 static void
@@ -148,6 +149,7 @@ pool_create(struct app *app, const struct pool_config *cfg)
 	if (p->mp == NULL)
 		return -ENOMEM;
 	ps->nr++;
+	zones_set_time(app, lab_clock_now(&app->clock));
 	return 0;
 }
 

@@ -41,6 +41,7 @@ vtime_set(struct app *app, bool is_virtual)
 			"the kind of time is set before wires are attached and forwarding starts");
 	lab_clock_init(&app->clock, kind);
 	app->vtime.background_due_ns = 0;
+	zones_set_time(app, 0);
 	/* engines keep times of the clock */
 	fwd_changed(app);
 	return sampler_restart(app);

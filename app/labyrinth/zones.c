@@ -44,8 +44,11 @@ zone_tenants(struct app *app, struct pool *pool)
 void
 zones_set_time(struct app *app, uint64_t now_ns)
 {
+	bool is_virtual = app->clock.kind == LAB_CLOCK_VIRTUAL;
+
+	/* to a zone 0 is the machine's clock */
 	LAB_POOL_FOREACH (app, pool)
-		lab_zone_set_time(lab_mempool_zone(pool->mp), now_ns);
+		lab_zone_set_time(lab_mempool_zone(pool->mp), is_virtual ? RTE_MAX(now_ns, 1U) : 0);
 }
 
 void
@@ -189,4 +192,32 @@ zone_frag_json(struct pool *pool)
 		out[i] = (struct lab_report_frag){
 			rows[i].order, rows[i].free_blocks, rows[i].unusable, rows[i].extfrag};
 	return lab_json_frag(out, LAB_NR_ORDERS);
+}
+
+/* As many as a screen has lines. */
+#define OWNERS_SHOWN 20
+
+json_t *
+zone_owners_json(struct pool *pool)
+{
+	struct lab_owner_info o[OWNERS_SHOWN];
+	struct lab_mempool_settings set;
+	json_t *list;
+	unsigned int n;
+
+	if (lab_mempool_settings_get(pool->mp, &set) != 0 || !set.owners)
+		return json_null();
+	n = lab_mempool_owners_top(pool->mp, o, OWNERS_SHOWN);
+	list = json_array();
+	for (unsigned int i = 0; i < n; i++) {
+		char id[16];
+
+		snprintf(id, sizeof(id), "0x%08x", o[i].owner);
+		json_array_append_new(list,
+			json_pack("{ss ss so so sf sf}", "owner", o[i].name, "id", id, "pages",
+				lab_json_u64(o[i].pages), "blocks", lab_json_u64(o[i].blocks),
+				"oldest_ms", (double)o[i].oldest_ns / 1e6, "median_ms",
+				(double)o[i].median_ns / 1e6));
+	}
+	return list;
 }

@@ -28,7 +28,7 @@ struct pool *zone_pool(struct app *app, const char *name);
 /** Tenants of a pool's zone, made on first use. NULL with the message set. */
 struct lab_tenants *zone_tenants(struct app *app, struct pool *pool);
 
-/** Stamp refusals with virtual time. */
+/** Stamp refusals and owners with virtual time; in real time, with the machine's. */
 void zones_set_time(struct app *app, uint64_t now_ns);
 
 /** Churn and kswapd, where they are switched on. */
@@ -45,6 +45,9 @@ json_t *zone_json(struct pool *pool);
 
 /** [{order, free_blocks, unusable, extfrag}] */
 json_t *zone_frag_json(struct pool *pool);
+
+/** [{owner, id, pages, blocks, oldest_ms, median_ms}], most pages first; null while owner tags are off. */
+json_t *zone_owners_json(struct pool *pool);
 
 unsigned long zones_free_pages(const struct app *app);
 

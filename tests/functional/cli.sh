@@ -160,9 +160,14 @@ set zone pcp on
 zone drain
 set zone pcp off
 set zone gfp ATOMIC|NOWARN
+set zone owners on
+set zone guard on
 set kswapd on
 inject probability 0.5 times=3 seed=2
 run 10ms
+show zone owners
+show zone owners extra
+set zone guard off
 inject off
 set kswapd off
 age try churn occupancy=0.5
@@ -303,6 +308,8 @@ refused "arrival: " <<<'port attach wire:w,arrival=poisson:speed=2'
 refused "no mempool driver 'gold'" <<<'pool create p,ops=gold'
 refused "min_free_kbytes=" <<<'set zone min_free_kbytes many'
 refused "no such series" <<<'show correlation apples pears'
+refused "owners are off .set zone owners on." <<<'show zone owners'
+refused "guard=maybe is not valid: it takes off, on or abort" <<<'set zone guard maybe'
 refused "line of [0-9]+ characters" <<<"echo $(head -c 600 /dev/zero | tr '\0' x)"
 refused "no arm has begun" <<<'arm end'
 refused "cannot open '/nonexistent'" <<<'load /nonexistent'
