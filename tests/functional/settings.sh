@@ -83,4 +83,26 @@ check "and it stops when told" [ "$(injected)" = "$before" ]
 check "a wrong setting by telemetry is refused" \
     [ -n "$(telemetry /labyrinth/set,nonsense=1 | jq -r '.[].error // empty')" ]
 end_session telemetry
+
+# top: "RANK OWNER PAGES", a line an owner.
+top() {
+    telemetry "/labyrinth/owners" | jq -r '.[] | to_entries[] | select(.value | type == "object")
+        | "\(.key) \(.value.owner) \(.value.pages)"'
+}
+
+named_first() {
+    top | grep -q "^1 $1 [0-9]"
+}
+
+session owners LAB_MEMPOOL=owners=on,guard=1
+check "an unmodified application's pages are its lcore's" wait_for 5 named_first 'lcore 1'
+quiet telemetry /labyrinth/age,model=churn,occupancy=0.9,seed=1
+check "a hoarder is named first" wait_for 5 named_first 'tenants (churn)'
+quiet telemetry /labyrinth/age,model=churn,occupancy=1,seed=1
+check "a refusal is reported with its owners" wait_log owners 'Owners, most pages first:' 10
+check_match "  in the format of warn_alloc" 'page allocation failure: order:0, mode:0x820' \
+    "$LAB_TMP/owners.log"
+quiet telemetry /labyrinth/age,release=all
+end_session owners
+check "guarded, it is not found to misuse anything" [ "$(grep -c 'labyrinth: pool' "$LAB_TMP/owners.log")" = 0 ]
 finish
