@@ -126,8 +126,10 @@ static void
 add_counters(json_t *out, struct pool *pool, struct lab_zone *zone)
 {
 	struct lab_mempool_stats ms;
+	struct lab_watch_info watch;
 	struct lab_zone_stats zs;
 
+	lab_zone_watch_info(zone, &watch);
 	lab_zone_stats_get(zone, &zs);
 	if (lab_mempool_stats_get(pool->mp, &ms) == 0) {
 		json_object_set_new(out, "requests",
@@ -139,12 +141,13 @@ add_counters(json_t *out, struct pool *pool, struct lab_zone *zone)
 	}
 	json_object_set_new(out, "zone_refused", causes_json(zs.refused));
 	json_object_set_new(out, "counters",
-		json_pack("{so so so so so so so so so}", "slowpath", lab_json_u64(zs.slowpath),
+		json_pack("{so so so so so so so so so so}", "slowpath", lab_json_u64(zs.slowpath),
 			"kswapd_wake", lab_json_u64(zs.kswapd_wake), "kcompactd_wake",
 			lab_json_u64(zs.kcompactd_wake), "boost", lab_json_u64(zs.boost),
 			"direct_reclaim", lab_json_u64(zs.direct_reclaim), "reclaimed_pages",
 			lab_json_u64(zs.reclaimed_pages), "claim", lab_json_u64(zs.claim), "steal",
-			lab_json_u64(zs.steal), "bad_free", lab_json_u64(zs.bad_free)));
+			lab_json_u64(zs.steal), "bad_free", lab_json_u64(zs.bad_free),
+			"guard_findings", lab_json_u64(watch.guard_findings)));
 	if (pool->tenants)
 		json_object_set_new(out, "tenants", tenants_json(pool->tenants));
 }

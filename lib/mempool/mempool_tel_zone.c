@@ -122,9 +122,11 @@ lab_tel_zone(const struct lab_tel_target *t, struct rte_tel_data *d)
 	struct lab_free_counts counts;
 	struct lab_zone_info info;
 	struct lab_zone_stats stats;
+	struct lab_watch_info watch;
 
 	if (zone == NULL)
 		return 0;
+	lab_zone_watch_info(zone, &watch);
 	lab_zone_info_get(zone, &info);
 	lab_zone_stats_get(zone, &stats);
 	lab_zone_free_counts(zone, &counts);
@@ -137,6 +139,7 @@ lab_tel_zone(const struct lab_tel_target *t, struct rte_tel_data *d)
 	add_free_blocks(d, &counts);
 	add_verdict(d, t, zone);
 	add_zone_counters(d, &stats);
+	lab_tel_dict_u64(d, "guard_findings", watch.guard_findings);
 	return 0;
 }
 

@@ -9,7 +9,7 @@
  * One zone of page frames with the semantics of Linux's alloc_pages().
  *
  * A zone is a contiguous span of frames with its metadata elsewhere: nothing is ever
- * written into a free frame. A request passes the *gate* (GFP flags, two passes,
+ * written into a free frame (but in guarded mode, for development: lab_watch.h). A request passes the *gate* (GFP flags, two passes,
  * watermarks, reserves, injection) and is then served by the zone's *frame allocator*.
  * A refusal names the gate that closed it.
  *

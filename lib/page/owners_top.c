@@ -190,14 +190,17 @@ fill_sums(struct lab_zone *const *zones, unsigned int nr_zones, struct lab_owner
 	unsigned int n)
 {
 	struct sums sums = {0};
-	unsigned long used = 0;
+	unsigned long used = 0, before = 0;
 	unsigned int filled;
 	struct sum *s;
 
 	for (unsigned int i = 0; i < nr_zones; i++) {
+		before += used_pages(zones[i]);
 		add_zone(&sums, zones[i]);
 		used += used_pages(zones[i]);
 	}
+	/* pages that came or went meanwhile are not untagged for that */
+	used = used < before ? used : before;
 	for (filled = 0; filled < n; filled++) {
 		struct lab_owner_info *o = &out[filled];
 		unsigned long rest = used > sums.tagged ? used - sums.tagged : 0;
