@@ -144,17 +144,28 @@ show_failures(struct app *app, const struct cmd_args *a)
 	return list ? json_pack("{so}", "zones", list) : NULL;
 }
 
+/* A table a pool; null is that of a pool that keeps none. */
 static void
-print_failures(struct app *app, const json_t *shown)
+print_lists(const json_t *shown, const char *key)
 {
 	const json_t *zone;
 	size_t i;
 
-	RTE_SET_USED(app);
 	json_array_foreach (json_object_get(shown, "zones"), i, zone) {
-		printf("pool %s\n", json_string_value(json_object_get(zone, "pool")));
-		lab_display(json_object_get(zone, "refusals"), LAB_FORMAT_TABLE, stdout);
+		const json_t *list = json_object_get(zone, key);
+
+		printf("pool %s%s\n", json_string_value(json_object_get(zone, "pool")),
+			json_is_null(list) ? ": off" : "");
+		if (!json_is_null(list))
+			lab_display(list, LAB_FORMAT_TABLE, stdout);
 	}
+}
+
+static void
+print_failures(struct app *app, const json_t *shown)
+{
+	RTE_SET_USED(app);
+	print_lists(shown, "refusals");
 }
 
 static json_t *
@@ -174,14 +185,8 @@ show_frag(struct app *app, const struct cmd_args *a)
 static void
 print_frag(struct app *app, const json_t *shown)
 {
-	const json_t *zone;
-	size_t i;
-
 	RTE_SET_USED(app);
-	json_array_foreach (json_object_get(shown, "zones"), i, zone) {
-		printf("pool %s\n", json_string_value(json_object_get(zone, "pool")));
-		lab_display(json_object_get(zone, "frag"), LAB_FORMAT_TABLE, stdout);
-	}
+	print_lists(shown, "frag");
 }
 
 static json_t *
@@ -212,18 +217,8 @@ show_owners(struct app *app, const struct cmd_args *a)
 static void
 print_owners(struct app *app, const json_t *shown)
 {
-	const json_t *zone;
-	size_t i;
-
 	RTE_SET_USED(app);
-	json_array_foreach (json_object_get(shown, "zones"), i, zone) {
-		const json_t *list = json_object_get(zone, "owners");
-
-		printf("pool %s%s\n", json_string_value(json_object_get(zone, "pool")),
-			json_is_null(list) ? ": owners are off" : "");
-		if (!json_is_null(list))
-			lab_display(list, LAB_FORMAT_TABLE, stdout);
-	}
+	print_lists(shown, "owners");
 }
 
 static int

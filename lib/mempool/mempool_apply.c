@@ -56,9 +56,8 @@ lab_pool_apply_marks(struct lab_pool *p, uint32_t zone)
 }
 
 static int
-zone_apply_gate(struct lab_pool *p, uint32_t i)
+zone_apply_gate(struct lab_pool *p, uint32_t i, const struct lab_mempool_settings *s)
 {
-	const struct lab_mempool_settings *s = &p->settings;
 	struct lab_zone *zone = p->zones[i].zone;
 	int ret;
 
@@ -72,19 +71,6 @@ zone_apply_gate(struct lab_pool *p, uint32_t i)
 	return ret != 0 ? ret : lab_pool_apply_marks(p, i);
 }
 
-static int
-apply_gate(struct lab_pool *p)
-{
-	for (uint32_t i = 0; i < p->nr_zones; i++) {
-		int ret = zone_apply_gate(p, i);
-
-		if (ret != 0)
-			return ret;
-	}
-	__atomic_store_n(&p->gfp, p->settings.gfp, __ATOMIC_RELAXED);
-	return 0;
-}
-
 /* Each zone has its own sequence, or they would refuse in step. */
 int
 lab_pool_apply_inject(struct lab_pool *p, uint32_t zone, const struct lab_mempool_settings *s)
@@ -95,23 +81,15 @@ lab_pool_apply_inject(struct lab_pool *p, uint32_t zone, const struct lab_mempoo
 	return lab_zone_inject(p->zones[zone].zone, &inject);
 }
 
-static int
-apply_inject(struct lab_pool *p)
-{
-	for (uint32_t i = 0; i < p->nr_zones; i++) {
-		int ret = lab_pool_apply_inject(p, i, &p->settings);
-
-		if (ret != 0)
-			return ret;
-	}
-	return 0;
-}
+/* What the settings mean to a zone. */
+typedef int (*zone_apply)(
+	struct lab_pool *p, uint32_t zone, const struct lab_mempool_settings *settings);
 
 static int
-apply_watch(struct lab_pool *p)
+each_zone(struct lab_pool *p, zone_apply apply)
 {
 	for (uint32_t i = 0; i < p->nr_zones; i++) {
-		int ret = lab_pool_apply_watch(p, i, &p->settings);
+		int ret = apply(p, i, &p->settings);
 
 		if (ret != 0)
 			return ret;
@@ -144,11 +122,13 @@ apply_groups(struct lab_pool *p, unsigned int groups)
 	int ret = 0;
 
 	if ((groups & LAB_KEYS_GATE) != 0)
-		ret = apply_gate(p);
+		ret = each_zone(p, zone_apply_gate);
+	if (ret == 0)
+		__atomic_store_n(&p->gfp, p->settings.gfp, __ATOMIC_RELAXED);
 	if (ret == 0 && (groups & LAB_KEYS_INJECT) != 0)
-		ret = apply_inject(p);
+		ret = each_zone(p, lab_pool_apply_inject);
 	if (ret == 0 && (groups & LAB_KEYS_WATCH) != 0)
-		ret = apply_watch(p);
+		ret = each_zone(p, lab_pool_apply_watch);
 	return ret;
 }
 

@@ -157,23 +157,22 @@ check_slack(struct lab_zone *z, const struct lab_guard_spot *block, const struct
 
 /* ---------------------------------------------------------- changing hands */
 
-void
+uint64_t
 lab_guard_alloc(struct lab_zone *z, struct lab_tags *t, uint32_t pfn, unsigned int order)
 {
-	struct lab_tag *tag = &t->tag[pfn];
-	struct lab_guard_spot block = {.pfn = pfn, .order = order, .word = rd(&tag->word)};
+	struct lab_guard_spot block = {.pfn = pfn, .order = order, .word = rd(&t->tag[pfn].word)};
+	bool slack = block.word & LAB_TAG_SLACK;
 	struct extent x;
 	bool object = object_extent(t, pfn, order, &x);
 
 	/* what is found in the slack would be found again by the seal */
-	if (!object || !(block.word & LAB_TAG_SLACK) || check_slack(z, &block, &x))
+	if (!object || !slack || check_slack(z, &block, &x))
 		check_free_pages(z, t, pfn, order);
-	if (object && !(block.word & LAB_TAG_SLACK)) {
+	if (object && !slack)
 		fill_slack(lab_frame_address(z, pfn), LAB_PAGE_SIZE << order, &x);
-		wr(&tag->word, block.word | LAB_TAG_SLACK);
-	}
 	for (uint32_t i = 1; i < 1U << order; i++)
-		wr(&tag[i].word, (rd(&tag[i].word) & LAB_TAG_SLACK) | LAB_TAG_INSIDE);
+		wr(&t->tag[pfn + i].word, LAB_TAG_INSIDE);
+	return object ? LAB_TAG_SLACK : 0;
 }
 
 /** What the holder was not to write to. The tag still says whose it was, and how much was asked for. */
@@ -192,6 +191,7 @@ lab_guard_free(struct lab_zone *z, struct lab_tags *t, uint32_t pfn, unsigned in
 	uint64_t word, uint64_t now_ns)
 {
 	unsigned int state = rd(&t->keep) ? LAB_TAG_SEALED : LAB_TAG_POISONED;
+	uint64_t slack = state == LAB_TAG_SEALED ? word & LAB_TAG_SLACK : 0;
 	uint32_t owner = rd(&t->tag[pfn].owner), freed_by = lab_owner_get();
 
 	check_held(z, t, &(struct lab_guard_spot){.pfn = pfn, .order = order, .word = word});
@@ -204,7 +204,7 @@ lab_guard_free(struct lab_zone *z, struct lab_tags *t, uint32_t pfn, unsigned in
 			seal_page(&t->seal[i], lab_frame_address(z, i));
 		wr(&tag->owner, owner);
 		wr(&tag->other, freed_by);
-		wr(&tag->word, lab_tag_word(rd(&tag->word), now_ns, state));
+		wr(&tag->word, lab_tag_word(now_ns, state) | (i == pfn ? slack : 0));
 	}
 }
 
@@ -225,10 +225,44 @@ check_config(const struct lab_guard_config *cfg)
 	return 0;
 }
 
+/** What was known of content is not any more: nobody looked, or looked for something else. */
+static void
+forget_content(struct lab_zone *z, struct lab_tags *t)
+{
+	for (uint32_t pfn = 0; pfn < z->spanned; pfn++) {
+		_Atomic uint64_t *word = &t->tag[pfn].word;
+		uint64_t old = rd(word), new;
+
+		do {
+			new = old & ~(uint64_t)LAB_TAG_SLACK;
+			if (lab_tag_state(old) > LAB_TAG_FREED)
+				new = (new & ~(uint64_t)LAB_TAG_STATE) | LAB_TAG_FREED;
+		} while (new != old && !atomic_compare_exchange_weak_explicit(word, &old, new,
+					       memory_order_relaxed, memory_order_relaxed));
+	}
+}
+
+/** Bring a configuration into force. */
+static void
+configure(struct lab_zone *z, struct lab_tags *t, const struct lab_guard_config *cfg)
+{
+	bool same = rd(&t->keep) == cfg->keep && rd(&t->object_bytes) == cfg->object_bytes &&
+		    rd(&t->object_order) == cfg->object_order && rd(&t->colors) == cfg->colors;
+
+	wr(&t->aborts, cfg->abort);
+	if (same && rd(&z->watched) & LAB_WATCH_GUARD)
+		return;
+	lab_watch_switch(z, LAB_WATCH_GUARD, false);
+	forget_content(z, t);
+	wr(&t->keep, cfg->keep);
+	wr(&t->object_order, cfg->object_order);
+	wr(&t->colors, cfg->colors);
+	wr(&t->object_bytes, (uint32_t)cfg->object_bytes);
+}
+
 int
 lab_zone_set_guard(struct lab_zone *z, const struct lab_guard_config *cfg)
 {
-	struct lab_tags *t;
 	int ret;
 
 	if (cfg == NULL)
@@ -236,17 +270,11 @@ lab_zone_set_guard(struct lab_zone *z, const struct lab_guard_config *cfg)
 	ret = check_config(cfg);
 	if (ret == 0)
 		ret = lab_watch_table(z);
+	if (ret == 0)
+		ret = lab_guard_reporter(lab_tags_of(z), cfg->report, cfg->arg);
 	if (ret < 0)
 		return ret;
-	t = lab_tags_of(z);
-	ret = lab_guard_reporter(t, cfg->report, cfg->arg);
-	if (ret < 0)
-		return ret;
-	wr(&t->aborts, cfg->abort);
-	wr(&t->keep, cfg->keep);
-	wr(&t->object_order, cfg->object_order);
-	wr(&t->colors, cfg->colors);
-	wr(&t->object_bytes, (uint32_t)cfg->object_bytes);
+	configure(z, lab_tags_of(z), cfg);
 	return lab_watch_switch(z, LAB_WATCH_GUARD, true);
 }
 

@@ -208,7 +208,8 @@ struct lab_guard_config {
 	bool keep;  /**< free blocks keep their content */
 	/** Objects in blocks of one order: the bytes of such a block that its holder may use are
 	 *  [(block's number & colors) * 64, that + object_bytes). The rest is filled with 0xcc when the block
-	 *  is first taken, and looked at whenever it changes hands. 0: no such objects. */
+	 *  is first taken, and looked at whenever it changes hands; a zone with objects takes no requests
+	 *  with __LAB_GFP_ZERO, which would clear it. 0: no such objects. */
 	size_t object_bytes;
 	unsigned int object_order;
 	uint32_t colors; /**< a power of two, less one */

@@ -162,6 +162,6 @@ lab_owner_move(struct lab_zone *z, void *page, uint32_t owner)
 	if (!lab_tag_is_live(word))
 		return lab_tag_state(word) == LAB_TAG_UNSEEN ? -ENOENT : -EINVAL;
 	wr(&tag->owner, owner);
-	wr(&tag->word, lab_tag_word(word, lab_tag_now(z), lab_tag_state(word)));
+	wr(&tag->word, lab_tag_word(lab_tag_now(z), lab_tag_state(word)) | (word & LAB_TAG_SLACK));
 	return 0;
 }

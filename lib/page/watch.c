@@ -163,16 +163,17 @@ void
 lab_watch_alloc(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
 	struct lab_tags *t = lab_tags_of(z);
+	uint64_t slack = 0;
 	struct lab_tag *tag;
 
 	if (t == NULL) /* the switch was seen before the table */
 		return;
 	tag = &t->tag[pfn];
 	if (rd(&z->watched) & LAB_WATCH_GUARD)
-		lab_guard_alloc(z, t, pfn, order);
+		slack = lab_guard_alloc(z, t, pfn, order);
 	wr(&tag->owner, lab_owner_get());
 	wr(&tag->other, 0);
-	wr(&tag->word, lab_tag_word(rd(&tag->word), lab_tag_now(z), order + 1));
+	wr(&tag->word, lab_tag_word(lab_tag_now(z), order + 1) | slack);
 }
 
 /** The tag knows the block, and this free is the only one of it. */
@@ -218,7 +219,7 @@ lab_watch_free(struct lab_zone *z, void *page, uint32_t pfn, unsigned int order)
 	now = rd(&z->watched) & LAB_WATCH_GUARD ? lab_tag_now(z) : 0;
 	while (lab_tag_state(word) == order + 1) {
 		if (atomic_compare_exchange_weak_explicit(&tag->word, &word,
-			    lab_tag_word(word, now, LAB_TAG_FREED), memory_order_relaxed,
+			    lab_tag_word(now, LAB_TAG_FREED), memory_order_relaxed,
 			    memory_order_relaxed))
 			return free_claimed(z, pfn, order, word, now);
 	}
@@ -236,7 +237,6 @@ lab_watch_split(struct lab_zone *z, uint32_t pfn, unsigned int order)
 	for (uint32_t i = 0; i < 1U << order; i++) {
 		wr(&tag[i].owner, rd(&tag->owner));
 		wr(&tag[i].other, 0);
-		wr(&tag[i].word, (word & ~(uint64_t)(LAB_TAG_STATE | LAB_TAG_SLACK)) |
-					 (rd(&tag[i].word) & LAB_TAG_SLACK) | 1);
+		wr(&tag[i].word, (word & ~(uint64_t)(LAB_TAG_STATE | LAB_TAG_SLACK)) | 1);
 	}
 }

@@ -27,7 +27,7 @@ enum lab_tag_state {
 	LAB_TAG_SEALED,   /**< freed, and its content is known to the seal */
 };
 #define LAB_TAG_STATE 15U
-/** The block's bytes beside the object carry the canary. Stays: nobody ever writes there. */
+/** The bytes of the block beside the object carry the canary. Known in guarded mode only. */
 #define LAB_TAG_SLACK      16U
 #define LAB_TAG_TIME_SHIFT 5
 
@@ -93,9 +93,9 @@ lab_tag_age(uint64_t word, uint64_t now_ns)
 
 /** The word of a tag that changes now. */
 static inline uint64_t
-lab_tag_word(uint64_t old, uint64_t now_ns, unsigned int state)
+lab_tag_word(uint64_t now_ns, unsigned int state)
 {
-	return now_ns << LAB_TAG_TIME_SHIFT | (old & LAB_TAG_SLACK) | state;
+	return now_ns << LAB_TAG_TIME_SHIFT | state;
 }
 
 /** Virtual time, or what the clock says without being asked much: a few ms late. */
@@ -105,7 +105,10 @@ uint64_t lab_tag_now(const struct lab_zone *z);
 int lab_watch_table(struct lab_zone *z);
 
 /* guard.c: the block is the caller's. */
-void lab_guard_alloc(struct lab_zone *z, struct lab_tags *t, uint32_t pfn, unsigned int order);
+
+/** Before it is tagged as allocated. @return LAB_TAG_SLACK or 0. */
+uint64_t lab_guard_alloc(struct lab_zone *z, struct lab_tags *t, uint32_t pfn, unsigned int order);
+/** Before it is given to the allocator. @param word of the tag, before the free claimed it. */
 void lab_guard_free(struct lab_zone *z, struct lab_tags *t, uint32_t pfn, unsigned int order,
 	uint64_t word, uint64_t now_ns);
 /** Report a free that must not be. @return what it returns. */

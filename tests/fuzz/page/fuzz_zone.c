@@ -33,6 +33,7 @@ struct life {
 	unsigned int nr;
 	uint8_t owner[SPAN];
 	unsigned long online, pages;
+	bool objects; /**< no page is cleared */
 };
 
 static struct life l;
@@ -104,7 +105,8 @@ do_alloc(uint8_t a, uint8_t b)
 		LAB_GFP_NOWAIT | __LAB_GFP_MOVABLE | __LAB_GFP_MEMALLOC,
 		__LAB_GFP_DMA | __LAB_GFP_HIGHMEM, LAB_GFP_ATOMIC | __LAB_GFP_NOFAIL};
 	unsigned int order = b % 16;
-	void *page = lab_alloc_pages(l.z, gfp[a % 16], order);
+	lab_gfp_t never = l.objects ? __LAB_GFP_ZERO : 0;
+	void *page = lab_alloc_pages(l.z, gfp[a % 16] & ~never, order);
 
 	if (page != NULL)
 		own(page, order);
@@ -165,12 +167,51 @@ do_split(uint8_t a, uint8_t b)
 		own((char *)x.page + i * LAB_PAGE_SIZE, 0);
 }
 
+/** Frees may be bad, but nobody here writes where he must not. */
+static void
+on_finding(void *arg, const struct lab_guard_report *r)
+{
+	char text[512];
+
+	lab_assert_always(r->kind >= LAB_GUARD_DOUBLE_FREE);
+	lab_assert_always(lab_guard_format(r, text, sizeof(text)) < (int)sizeof(text));
+}
+
+static void
+do_guard(uint8_t b)
+{
+	struct lab_guard_config cfg = {.report = on_finding, .keep = b & 2};
+
+	l.objects = b & 1 && b & 4;
+	if (l.objects) {
+		cfg.object_bytes = 3000;
+		cfg.object_order = b >> 6;
+		cfg.colors = 15;
+	}
+	lab_assert_always(lab_zone_set_guard(l.z, b & 1 ? &cfg : NULL) == 0);
+}
+
+/** Whoever the owners are, together they hold what is held. */
+static void
+check_owners(void)
+{
+	static struct lab_owner_info o[LAB_OWNERS_MAX + 2];
+	unsigned int n = lab_zone_owners_top(l.z, o, LAB_OWNERS_MAX + 2);
+	struct lab_watch_info w;
+	unsigned long pages = 0;
+
+	lab_zone_watch_info(l.z, &w);
+	for (unsigned int i = 0; i < n; i++)
+		pages += o[i].pages;
+	lab_assert_always(pages == (w.owners ? l.pages : 0));
+}
+
 static void
 do_set(uint8_t a, uint8_t b)
 {
 	struct lab_inject in = {.probability_ppm = b * 4096U, .times = -1, .seed = b};
 
-	switch (a % 8) {
+	switch (a % 12) {
 	case 0:
 		lab_zone_set_min_free_kbytes(l.z, b * 32L - 8);
 		break;
@@ -192,8 +233,17 @@ do_set(uint8_t a, uint8_t b)
 	case 6:
 		lab_zone_set_watermark_boost_factor(l.z, b * 256);
 		break;
-	default:
+	case 7:
 		lab_drain_all_pages(l.z);
+		break;
+	case 8:
+		lab_assert_always(lab_zone_set_owners(l.z, b & 1) == 0);
+		break;
+	case 9:
+		lab_owner_set(b);
+		break;
+	default:
+		do_guard(b);
 		break;
 	}
 }
@@ -247,6 +297,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct lab_zone_info info;
 
 	lab_cpu_set(0);
+	lab_owner_set(LAB_OWNER_UNTAGGED);
 	if (size > MAX_SIZE)
 		size = MAX_SIZE;
 	if (size < 4 || !make(data))
@@ -257,6 +308,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_valid();
 	}
 	check_valid();
+	check_owners();
 	lab_zone_info_get(l.z, &info);
 	lab_assert_always(info.nr_free + info.nr_pcp + l.pages == l.online);
 	lab_assert_always(lab_zone_destroy(l.z) == l.nr);
