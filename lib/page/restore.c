@@ -153,7 +153,6 @@ lab_zone_restore(struct lab_zone *z, const struct lab_block *blocks, size_t nr_b
 	ret = is_allocated(z) ? -EBUSY : check(z, blocks, nr_blocks, pageblock_mt, nr_pageblocks);
 	if (ret == 0) {
 		lab_frame_ops(z)->reset(z);
-		lab_watch_forget(z);
 		set_types(z, pageblock_mt, nr_pageblocks);
 		for (size_t i = 0; i < nr_blocks; i++) {
 			lab_frame_ops(z)->place(z, &blocks[i]);

@@ -90,12 +90,12 @@ lab_watch_destroy(struct lab_zone *z)
 
 /* ----------------------------------------------------------------- switch */
 
-void
-lab_watch_forget(struct lab_zone *z)
+static void
+forget(struct lab_zone *z)
 {
 	struct lab_tags *t = lab_tags_of(z);
 
-	for (uint32_t pfn = 0; t != NULL && pfn < z->spanned; pfn++) {
+	for (uint32_t pfn = 0; pfn < z->spanned; pfn++) {
 		if (rd(&t->tag[pfn].word) != 0)
 			wr(&t->tag[pfn].word, 0);
 	}
@@ -122,7 +122,7 @@ lab_watch_switch(struct lab_zone *z, uint8_t what, bool on)
 		ret = need_table(z);
 	/* what happened while nobody looked is not in the tags */
 	if (ret == 0 && on && !(rd(&z->watched) & LAB_WATCH_TAGS))
-		lab_watch_forget(z);
+		forget(z);
 	if (ret >= 0) {
 		lab_watch(z, what, on);
 		atomic_store_explicit(&z->unwatched,

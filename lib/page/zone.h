@@ -360,7 +360,6 @@ unsigned int lab_first_pass_flags(const struct lab_zone *z, const struct lab_req
 void lab_watch_alloc(struct lab_zone *z, uint32_t pfn, unsigned int order);
 int lab_watch_free(struct lab_zone *z, void *page, uint32_t pfn, unsigned int order);
 void lab_watch_split(struct lab_zone *z, uint32_t pfn, unsigned int order);
-void lab_watch_forget(struct lab_zone *z);
 void lab_watch_destroy(struct lab_zone *z);
 /** Switch one of LAB_WATCH_TAGS, with a side table if it is on. @return 0, -ENOMEM. */
 int lab_watch_switch(struct lab_zone *z, uint8_t what, bool on);

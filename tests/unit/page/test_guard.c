@@ -434,23 +434,78 @@ test_correct_use(void **state)
 	FOR_EACH_KIND(correct);
 }
 
-/** A restored zone knows nothing of what was free or taken before. */
+/** What happened while guarded mode was off, or looked for something else, is not held against anybody. */
+static void
+switched(enum lab_allocator allocator, bool pcp)
+{
+	struct lab_guard_config cfg = {.report = note, .arg = &report_arg};
+	struct lab_zone *z = make_guarded(allocator, pcp, 1024, false);
+	unsigned char *block = take(z, A, 3);
+
+	assert_int_equal(lab_zone_set_owners(z, true), 0); /* the tags go on */
+	assert_int_equal(give(z, A, block, 3), 0);
+	assert_int_equal(lab_zone_set_guard(z, NULL), 0);
+	take_again(z, block, 3);
+	memset(block, 1, 8 * LAB_PAGE_SIZE);
+	assert_int_equal(give(z, A, block, 3), 0);
+	assert_int_equal(lab_zone_set_guard(z, &cfg), 0);
+	take_again(z, block, 3);
+	assert_int_equal(nr_found, 0);
+	assert_int_equal(give(z, A, block, 3), 0);
+	cfg = (struct lab_guard_config){.report = note,
+		.arg = &report_arg,
+		.keep = true,
+		.object_order = 3,
+		.object_bytes = 20000};
+	assert_int_equal(lab_zone_set_guard(z, &cfg), 0);
+	take_again(z, block, 3);
+	memset(block, 2, 20000);
+	assert_int_equal(give(z, A, block, 3), 0);
+	cfg.object_bytes = 10000;
+	assert_int_equal(lab_zone_set_guard(z, &cfg), 0);
+	take_again(z, block, 3);
+	assert_int_equal(nr_found, 0);
+	block[10000] = 3;
+	assert_int_equal(give(z, A, block, 3), 0);
+	expect(LAB_GUARD_OVERRUN, "byte 10000: 03 cc");
+	lab_zone_destroy(z);
+}
+
+static void
+test_switched(void **state)
+{
+	FOR_EACH_KIND(switched);
+}
+
+/** The allocated blocks of a restored state are tagged, and what was free before is still looked at. */
 static void
 test_restored(void **state)
 {
 	struct lab_zone *z = make_guarded(LAB_ALLOCATOR_BUDDY, false, 1024, false);
+	unsigned char *taken = lab_pfn_to_page(z, 0), *left = lab_pfn_to_page(z, 512);
+	struct lab_owner_info o;
 	static struct state s;
-	void *page = take(z, A, 0);
+	uint32_t before;
 
-	assert_int_equal(give(z, A, page, 0), 0);
+	assert_int_equal(lab_zone_set_owners(z, true), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		assert_non_null(lab_alloc_pages(z, LAB_GFP_ATOMIC, 9));
+	assert_int_equal(give(z, A, taken, 9) | give(z, A, left, 9), 0);
 	state_used_pageblock(&s, LAB_MIGRATE_MOVABLE, LAB_MIGRATE_MOVABLE);
 	state_pageblock(&s, LAB_MIGRATE_MOVABLE);
 	state_free(&s, 9, LAB_MIGRATE_MOVABLE);
+	before = lab_owner_set(B);
 	state_apply(z, &s);
-	memset(lab_pfn_to_page(z, 0), 1, 1024 * LAB_PAGE_SIZE);
-	assert_int_equal(give(z, A, lab_pfn_to_page(z, 0), 9), 0);
-	take_all(z);
+	lab_owner_set(before);
+	assert_int_equal(lab_zone_owners_top(z, &o, 1), 1);
+	assert_int_equal(o.owner, B);
+	assert_int_equal(o.pages, 512);
+	memset(taken, 1, 512 * LAB_PAGE_SIZE);
+	assert_int_equal(give(z, A, taken, 9), 0);
 	assert_int_equal(nr_found, 0);
+	left[77] = 1;
+	take_all(z);
+	expect(LAB_GUARD_WRITE_AFTER_FREE, "byte 77: 01 aa");
 	lab_zone_destroy(z);
 }
 
@@ -629,6 +684,7 @@ main(void)
 		cmocka_unit_test(test_canaries),
 		cmocka_unit_test(test_bad_frees),
 		cmocka_unit_test(test_correct_use),
+		cmocka_unit_test(test_switched),
 		cmocka_unit_test(test_restored),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_two_frees),
