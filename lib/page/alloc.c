@@ -29,7 +29,9 @@ take_block(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_
 		wr(&z->boosted, false);
 		lab_kswapd_wake(z, 0, z->type);
 	}
-	if (lab_unlikely(alloc_flags & LAB_ALLOC_HIGHATOMIC) && pfn != LAB_NO_PFN)
+	/* the labyrinth allocator has a reserve of blocks instead */
+	if (lab_unlikely(alloc_flags & LAB_ALLOC_HIGHATOMIC) && pfn != LAB_NO_PFN &&
+		z->store == NULL)
 		lab_highatomic_reserve(z, pfn, rq->order);
 	return pfn;
 }

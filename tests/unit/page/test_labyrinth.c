@@ -79,6 +79,24 @@ test_boundary(void **state)
 	boundary(true);
 }
 
+/* Linux reserves a pageblock for each; this allocator has none to reserve. */
+static void
+test_below_low(void **state)
+{
+	struct lab_zone *z = make(65536, -1, true);
+	struct lab_zone_stats s;
+	unsigned long n = 0;
+
+	while (lab_alloc_pages(z, LAB_GFP_ATOMIC, n % 4) != NULL)
+		n++;
+	lab_zone_stats_get(z, &s);
+	assert_true(n > 0 && s.slowpath > 1);
+	assert_int_equal(s.highatomic_reserve, 0);
+	lab_drain_all_pages(z);
+	assert_valid(z);
+	lab_zone_destroy(z);
+}
+
 static void
 test_order_cause(void **state)
 {
@@ -340,6 +358,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_boundary),
+		cmocka_unit_test(test_below_low),
 		cmocka_unit_test(test_order_cause),
 		cmocka_unit_test(test_bad_frees),
 		cmocka_unit_test(test_model),
