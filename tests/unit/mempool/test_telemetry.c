@@ -259,37 +259,37 @@ static void
 warnings_come_first(void **state)
 {
 	static void *objs[N];
+	struct rte_mempool *mp = test_pool("early", N, 5000, 0, NULL);
 	unsigned int n = 0;
 	FILE *log = tmpfile();
-	json_t *a = ask("warnings", "tel");
+	json_t *a = ask("warnings", "early");
 	json_int_t before = integer(a, "count");
 
 	json_decref(a);
 	assert_int_equal(rte_openlog_stream(log), 0);
 	assert_int_equal(rte_log_set_level_pattern("mempool.labyrinth", RTE_LOG_WARNING), 0);
-	json_decref(ask("set", "tel,min_free_kbytes=400"));
-	while (rte_mempool_generic_get(pool, &objs[n], 1, NULL) == 0) {
-		a = ask("warnings", "tel,zone=0");
+	json_decref(ask("set", "early,min_free_kbytes=400"));
+	while (rte_mempool_generic_get(mp, &objs[n], 1, NULL) == 0) {
+		a = ask("warnings", "early,zone=0");
 		assert_int_equal(integer(a, "low"), 125);
 		assert_int_equal(integer(a, "count") - before, integer(a, "free") <= 125);
 		json_decref(a);
 		n++;
 	}
-	a = ask("warnings", "tel");
+	a = ask("warnings", "early");
 	assert_int_equal(integer(a, "count"), before + 1);
 	assert_int_equal(integer(a, "pool_count"), before + 1);
 	assert_int_equal(integer(a, "last_free"), 124);
 	assert_true(integer(a, "last_ns") > 0);
 	assert_string_equal(json_string_value(json_object_get(a, "armed")), "no");
 	json_decref(a);
-	assert_true(log_says(fileno(log), "pool tel: down to 124 free pages"));
+	assert_true(log_says(fileno(log), "pool early: down to 124 free pages"));
 	rte_log_set_level_pattern("mempool.labyrinth", RTE_LOG_ALERT);
 	rte_openlog_stream(NULL);
 	fclose(log);
-	rte_mempool_generic_put(pool, objs, n, NULL);
-	json_decref(ask("set", "tel,min_free_kbytes=0"));
-	json_decref(ask("failures", "tel,reset=1"));
-	expect_error("warnings", "tel,zone=1", "zone 1");
+	rte_mempool_generic_put(mp, objs, n, NULL);
+	expect_error("warnings", "early,zone=1", "zone 1");
+	rte_mempool_free(mp);
 }
 
 static void
