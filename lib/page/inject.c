@@ -12,42 +12,90 @@
 #define MILLION 1000000U
 
 static bool
-is_eligible(const struct lab_inject *in, lab_gfp_t gfp, unsigned int order)
+is_eligible(const struct lab_injection *in, lab_gfp_t gfp, unsigned int order)
 {
-	if (order < in->min_order || (gfp & __LAB_GFP_NOFAIL))
+	if (order < rd(&in->min_order) || (gfp & __LAB_GFP_NOFAIL))
 		return false;
-	return !(in->atomic_only && (gfp & __LAB_GFP_DIRECT_RECLAIM));
+	return !(rd(&in->atomic_only) && (gfp & __LAB_GFP_DIRECT_RECLAIM));
 }
 
+/** Pass `pages` of the space before the first refusal. @return false if there is none left. */
 static bool
-draw(struct lab_zone *z, uint32_t pages)
+use_space(struct lab_injection *in, uint32_t pages)
 {
-	struct lab_inject *in = &z->inject;
+	uint32_t left = rd(&in->space);
 
-	if (in->probability_ppm == 0 || in->times == 0)
-		return false;
-	if (in->space > pages) {
-		in->space -= pages;
-		return false;
+	while (left > pages) {
+		if (atomic_compare_exchange_weak(&in->space, &left, left - pages))
+			return true;
 	}
-	if (in->interval > 1 && ++z->inject_count % in->interval != 0)
-		return false;
-	if (in->probability_ppm <= lab_rng_below(&z->inject_rng, MILLION))
-		return false;
-	if (in->times > 0)
-		in->times--;
-	return true;
+	return false;
+}
+
+/** Take one of the refusals that are left. */
+static bool
+use_times(struct lab_injection *in)
+{
+	int64_t left = rd(&in->times);
+
+	while (left > 0) {
+		if (atomic_compare_exchange_weak(&in->times, &left, left - 1))
+			return true;
+	}
+	return left < 0;
+}
+
+/** The next number below a million: a function of the seed and of how many were drawn. */
+static uint32_t
+draw(struct lab_injection *in)
+{
+	uint64_t x = rd(&in->seed) + atomic_fetch_add(&in->draws, 1) * 0x9e3779b97f4a7c15ULL;
+
+	return (uint32_t)(((unsigned __int128)lab_splitmix64(&x) * MILLION) >> 64);
 }
 
 bool
 lab_inject_hit(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 {
-	bool hit;
+	struct lab_injection *in = &z->inject;
+	uint32_t interval = rd(&in->interval);
 
-	lab_spin_lock(&z->ring_lock);
-	hit = is_eligible(&z->inject, gfp, order) && draw(z, 1U << order);
-	lab_spin_unlock(&z->ring_lock);
-	return hit;
+	if (!is_eligible(in, gfp, order) || rd(&in->probability_ppm) == 0 || rd(&in->times) == 0)
+		return false;
+	if (use_space(in, 1U << order))
+		return false;
+	if (interval > 1 && (atomic_fetch_add(&in->eligible, 1) + 1) % interval != 0)
+		return false;
+	return draw(in) < rd(&in->probability_ppm) && use_times(in);
+}
+
+void
+lab_inject_get(const struct lab_zone *z, struct lab_inject *out)
+{
+	const struct lab_injection *in = &z->inject;
+
+	*out = (struct lab_inject){.probability_ppm = rd(&in->probability_ppm),
+		.interval = rd(&in->interval),
+		.times = rd(&in->times),
+		.space = rd(&in->space),
+		.min_order = rd(&in->min_order),
+		.atomic_only = rd(&in->atomic_only),
+		.seed = rd(&in->seed)};
+}
+
+/** Requests under way may see some of the old settings and some of the new. */
+static void
+set(struct lab_injection *in, const struct lab_inject *to)
+{
+	wr(&in->interval, to->interval);
+	wr(&in->times, to->times);
+	wr(&in->space, to->space);
+	wr(&in->min_order, to->min_order);
+	wr(&in->atomic_only, to->atomic_only);
+	wr(&in->seed, to->seed);
+	wr(&in->eligible, 0);
+	wr(&in->draws, 0);
+	wr(&in->probability_ppm, to->probability_ppm);
 }
 
 int
@@ -61,9 +109,7 @@ lab_zone_inject(struct lab_zone *z, const struct lab_inject *inject)
 		inject->times < -1)
 		return -EINVAL;
 	lab_spin_lock(&z->ring_lock);
-	z->inject = *inject;
-	z->inject_count = 0;
-	lab_rng_seed(&z->inject_rng, inject->seed);
+	set(&z->inject, inject);
 	lab_watch(z, LAB_WATCH_INJECT, inject->probability_ppm != 0);
 	lab_spin_unlock(&z->ring_lock);
 	return 0;

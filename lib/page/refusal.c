@@ -6,6 +6,7 @@
  * @file refusal.c
  * The record of refusals, and the counters.
  */
+#include <assert.h>
 #include <time.h>
 
 #include "frame_ops.h"
@@ -37,6 +38,25 @@ count(struct lab_zone *z, const struct lab_request *rq, const struct lab_verdict
 		lab_event(z, refused_with_free);
 }
 
+/** Acquire loads and release stores where fences would do: ThreadSanitizer does not know those. */
+static void
+record(struct lab_refusal_ring *ring, struct lab_refusal *r)
+{
+	uint64_t word[LAB_REFUSAL_WORDS], version;
+	unsigned int i;
+
+	r->seq = atomic_fetch_add(&ring->seq, 1) + 1;
+	i = r->seq % LAB_NR_REFUSALS;
+	memcpy(word, r, sizeof(word));
+	version = rd(&ring->slot[i].version);
+	if (version & 1 ||
+		!atomic_compare_exchange_strong(&ring->slot[i].version, &version, version + 1))
+		return;
+	for (unsigned int w = 0; w < LAB_REFUSAL_WORDS; w++)
+		atomic_store_explicit(&ring->slot[i].word[w], word[w], memory_order_release);
+	atomic_store_explicit(&ring->slot[i].version, version + 2, memory_order_release);
+}
+
 void
 lab_refuse(struct lab_zone *z, const struct lab_request *rq, const struct lab_verdict *v)
 {
@@ -47,22 +67,33 @@ lab_refuse(struct lab_zone *z, const struct lab_request *rq, const struct lab_ve
 		.verdict = *v};
 
 	count(z, rq, v);
-	lab_spin_lock(&z->ring_lock);
-	r.seq = ++z->refusal_seq;
-	z->refusals[r.seq % LAB_NR_REFUSALS] = r;
-	lab_spin_unlock(&z->ring_lock);
+	record(&z->refusals, &r);
+}
+
+/** @return false if the slot holds another one by now, or is being written. */
+static bool
+look_up(const struct lab_refusal_ring *ring, uint64_t seq, struct lab_refusal *out)
+{
+	uint64_t word[LAB_REFUSAL_WORDS], version;
+	unsigned int i = seq % LAB_NR_REFUSALS;
+
+	version = atomic_load_explicit(&ring->slot[i].version, memory_order_acquire);
+	for (unsigned int w = 0; w < LAB_REFUSAL_WORDS; w++)
+		word[w] = atomic_load_explicit(&ring->slot[i].word[w], memory_order_acquire);
+	if (version & 1 || rd(&ring->slot[i].version) != version)
+		return false;
+	memcpy(out, word, sizeof(word));
+	return out->seq == seq;
 }
 
 unsigned int
 lab_zone_refusals(struct lab_zone *z, struct lab_refusal *out, unsigned int n)
 {
+	uint64_t newest = rd(&z->refusals.seq);
 	unsigned int filled = 0;
 
-	lab_spin_lock(&z->ring_lock);
-	for (uint64_t seq = z->refusal_seq; seq > 0 && filled < n && filled < LAB_NR_REFUSALS;
-		seq--)
-		out[filled++] = z->refusals[seq % LAB_NR_REFUSALS];
-	lab_spin_unlock(&z->ring_lock);
+	for (uint64_t back = 0; back < LAB_NR_REFUSALS && back < newest && filled < n; back++)
+		filled += look_up(&z->refusals, newest - back, &out[filled]);
 	return filled;
 }
 

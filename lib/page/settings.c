@@ -151,7 +151,5 @@ lab_zone_info_get(struct lab_zone *z, struct lab_zone_info *out)
 	get_settings(z, out);
 	get_counts(z, out);
 	lab_spin_unlock(&z->lock);
-	lab_spin_lock(&z->ring_lock);
-	out->inject = z->inject;
-	lab_spin_unlock(&z->ring_lock);
+	lab_inject_get(z, &out->inject);
 }

@@ -111,6 +111,28 @@ struct lab_events {
 #define lab_event_add(z, name, n)                                                                  \
 	atomic_fetch_add_explicit(&(z)->ev.name, (n), memory_order_relaxed)
 
+/** Fault injection: settings, and what is left of them. Any thread draws, without a lock. */
+struct lab_injection {
+	_Atomic uint32_t probability_ppm, interval, space, min_order;
+	_Atomic bool atomic_only;
+	_Atomic int64_t times;
+	_Atomic uint64_t seed;
+	_Atomic uint64_t eligible; /**< requests that the interval counts */
+	_Atomic uint64_t draws;    /**< of the sequence */
+};
+
+#define LAB_REFUSAL_WORDS (sizeof(struct lab_refusal) / sizeof(uint64_t))
+
+/** The newest refusals. A slot is written by whoever has made its version odd; who cannot goes on
+ *  without a record, so that nobody waits for a thread that was stopped or interrupted here. */
+struct lab_refusal_ring {
+	_Atomic uint64_t seq; /**< of the newest */
+	struct {
+		_Atomic uint64_t version;
+		_Atomic uint64_t word[LAB_REFUSAL_WORDS];
+	} slot[LAB_NR_REFUSALS];
+};
+
 /** What looks at each request or free, while it is on. */
 #define LAB_WATCH_INJECT 1U
 #define LAB_WATCH_OWNERS 2U
@@ -187,18 +209,15 @@ struct lab_zone {
 	size_t frames_len, meta_len;
 
 	struct lab_events ev;
+	struct lab_injection inject;
+	struct lab_refusal_ring refusals;
 
 	/* Owner tags and guarded mode (watch.h). */
 	_Atomic(struct lab_tags *) tags; /**< the side table, NULL before the first use */
 	struct lab_owner_slot owner_names[LAB_OWNER_NAMES];
 
-	/* Injection, refusals, reclaimers: guarded by the ring's lock. */
+	/* Guarded by the ring's lock. */
 	struct lab_spin ring_lock;
-	struct lab_inject inject;
-	uint64_t inject_count;
-	struct lab_rng inject_rng;
-	uint64_t refusal_seq;
-	struct lab_refusal refusals[LAB_NR_REFUSALS];
 	struct lab_reclaimer reclaimers[LAB_NR_RECLAIMERS];
 
 	/* The newest warning, and who is called; written under the ring's lock, read without. */
@@ -373,6 +392,7 @@ lab_watch_handed_out(struct lab_zone *z, uint32_t pfn, unsigned int order)
 }
 
 /* inject.c */
+void lab_inject_get(const struct lab_zone *z, struct lab_inject *out);
 bool lab_inject_hit(struct lab_zone *z, lab_gfp_t gfp, unsigned int order);
 
 /* refusal.c */
