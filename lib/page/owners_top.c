@@ -73,8 +73,7 @@ add_zone(struct sums *sums, const struct lab_zone *z)
 static unsigned long
 used_pages(const struct lab_zone *z)
 {
-	unsigned long managed = rd(&z->managed);
-	unsigned long away = rd(&z->nr_free) + lab_pcp_pages(z) + lab_stacks_pages(z);
+	unsigned long managed = rd(&z->managed), away = rd(&z->nr_free) + lab_pcp_pages(z);
 
 	return managed > away ? managed - away : 0;
 }

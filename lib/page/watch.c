@@ -185,19 +185,48 @@ free_claimed(struct lab_zone *z, uint32_t pfn, unsigned int order, uint64_t word
 	return lab_frame_ops(z)->give(z, pfn, order);
 }
 
-/** Not a block that the tag knows: guarded mode judges what was freed since it looks; of what was taken before
- *  that, the allocator knows. */
+static bool
+tag_becomes(struct lab_tag *tag, uint64_t from, uint64_t to)
+{
+	return atomic_compare_exchange_strong_explicit(
+		&tag->word, &from, to, memory_order_relaxed, memory_order_relaxed);
+}
+
+/** It was taken before anybody looked: the allocator knows what it is. The tag knows it as free from now
+ *  on, which is before it is: then it may be somebody else's. */
 static int
-free_unclaimed(struct lab_zone *z, void *page, uint32_t pfn, unsigned int order, uint64_t word)
+free_unseen(struct lab_zone *z, uint32_t pfn, unsigned int order, uint64_t now)
+{
+	struct lab_tag *tag = &lab_tags_of(z)->tag[pfn];
+	uint64_t freed = lab_tag_word(now, LAB_TAG_FREED);
+	int ret;
+
+	if (!tag_becomes(tag, LAB_TAG_UNSEEN, freed))
+		return -EALREADY; /* somebody frees it at the same time */
+	wr(&tag->owner, LAB_OWNER_UNTAGGED);
+	wr(&tag->other, lab_owner_get());
+	ret = lab_frame_ops(z)->give(z, pfn, order);
+	if (ret != 0)
+		tag_becomes(tag, freed, LAB_TAG_UNSEEN);
+	return ret;
+}
+
+/** Not a block that the tag knows to be allocated. Guarded mode refuses what it knows to be none. */
+static int
+free_unclaimed(struct lab_zone *z, void *page, uint32_t pfn, unsigned int order, uint64_t word,
+	uint64_t now)
 {
 	bool guard = rd(&z->watched) & LAB_WATCH_GUARD;
 	int ret;
 
 	if (guard && lab_tag_state(word) >= LAB_TAG_FREED)
-		return lab_guard_bad_free(z, page, pfn, order, -EALREADY);
-	if (guard && lab_tag_state(word) != LAB_TAG_UNSEEN)
-		return lab_guard_bad_free(z, page, pfn, order, -EINVAL);
-	ret = lab_frame_ops(z)->give(z, pfn, order);
+		ret = -EALREADY;
+	else if (guard && lab_tag_state(word) != LAB_TAG_UNSEEN)
+		ret = -EINVAL;
+	else if (word == LAB_TAG_UNSEEN)
+		ret = free_unseen(z, pfn, order, now);
+	else
+		ret = lab_frame_ops(z)->give(z, pfn, order);
 	return ret < 0 && guard ? lab_guard_bad_free(z, page, pfn, order, ret) : ret;
 }
 
@@ -223,7 +252,7 @@ lab_watch_free(struct lab_zone *z, void *page, uint32_t pfn, unsigned int order)
 			    memory_order_relaxed))
 			return free_claimed(z, pfn, order, word, now);
 	}
-	return free_unclaimed(z, page, pfn, order, word);
+	return free_unclaimed(z, page, pfn, order, word, now);
 }
 
 void

@@ -362,7 +362,7 @@ taken_before(enum lab_allocator allocator, bool pcp)
 	assert_int_equal(give(z, A, block, 3), 0);
 	assert_int_equal(block[0], 1); /* not ours to fill: who knows whose it is by now */
 	assert_int_equal(give(z, A, block, 3), -EALREADY);
-	expect(LAB_GUARD_DOUBLE_FREE, "last held by untagged, freed by untagged");
+	expect(LAB_GUARD_DOUBLE_FREE, "last held by untagged, freed by port 0 rxq 1");
 	take_all(z);
 	assert_int_equal(nr_found, 0);
 	assert_valid(z);
