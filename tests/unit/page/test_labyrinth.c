@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -251,16 +251,30 @@ test_no_page_is_out_of_reach(void **state)
 
 /* ------------------------------------------- a handler within an allocation */
 
-static struct lab_zone *shared;
-static _Atomic unsigned long interruptions;
+/* Set LAB_INTERRUPTIONS for more of them; timers fire each WORKERS threads. */
+#define WORKERS     2
+#define TIMER_NS    40000
+#define INTERRUPTED 60000
+
+static struct lab_zone *shared; /* where there are pages */
+static struct lab_zone *barren; /* where each request is refused, some by injection */
+static _Atomic unsigned long interruptions, refusals, wanted;
 
 static void
-use_zone(struct lab_zone *z)
+use_zones(void)
 {
-	void *a = lab_alloc_page_gfp_atomic(z), *b = lab_alloc_pages(z, LAB_GFP_ATOMIC, 2);
+	void *a = lab_alloc_page_gfp_atomic(shared),
+	     *b = lab_alloc_pages(shared, LAB_GFP_ATOMIC, 2);
+	void *c = lab_alloc_pages(shared, LAB_GFP_ATOMIC | __LAB_GFP_MOVABLE, 9), *many[8];
 
-	lab_assert_always(lab_free_pages(z, a, 0) == 0);
-	lab_assert_always(lab_free_pages(z, b, 2) == 0);
+	lab_assert_always(a != NULL && b != NULL);
+	lab_assert_always(lab_alloc_pages_many(shared, LAB_GFP_ATOMIC, 0, 8, many) == 8);
+	lab_assert_always(lab_free_pages(shared, a, 0) == 0);
+	lab_assert_always(lab_free_pages(shared, b, 2) == 0);
+	lab_assert_always(c == NULL || lab_free_pages(shared, c, 9) == 0);
+	lab_assert_always(lab_free_pages_many(shared, many, 0, 8) == 8);
+	lab_assert_always(lab_alloc_page_gfp_atomic(barren) == NULL);
+	refusals++;
 }
 
 static void
@@ -268,44 +282,90 @@ interrupt(int sig)
 {
 	int err = errno;
 
-	use_zone(shared);
+	use_zones();
 	interruptions++;
 	errno = err;
+}
+
+/* Interrupts the calling thread only. */
+static timer_t
+start_timer(void)
+{
+	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM};
+	struct itimerspec it = {{0, TIMER_NS}, {0, TIMER_NS}};
+	timer_t timer;
+
+	ev._sigev_un._tid = gettid();
+	lab_assert_always(timer_create(CLOCK_MONOTONIC, &ev, &timer) == 0);
+	lab_assert_always(timer_settime(timer, 0, &it, NULL) == 0);
+	return timer;
 }
 
 static void *
 work(void *arg)
 {
+	timer_t timer = start_timer();
 	void *page[300];
 
-	while (interruptions < 20000) {
+	while (interruptions < wanted) {
 		for (unsigned int i = 0; i < 300; i++)
 			page[i] = lab_alloc_page_gfp_atomic(shared);
-		use_zone(shared);
+		use_zones();
 		for (unsigned int i = 0; i < 300; i++)
 			lab_assert_always(lab_free_pages(shared, page[i], 0) == 0);
 	}
+	timer_delete(timer);
 	return NULL;
+}
+
+static void
+make_zones(void)
+{
+	const struct lab_inject some = {.probability_ppm = 300000, .times = -1, .seed = 7};
+
+	shared = make(16384, 0, true);
+	barren = make(16, 0, true);
+	while (lab_alloc_page_gfp_atomic(barren) != NULL)
+		;
+	lab_zone_stats_reset(barren);
+	assert_int_equal(lab_zone_inject(barren, &some), 0);
+}
+
+static void
+assert_all_refusals_counted(void)
+{
+	struct lab_refusal last[64];
+	struct lab_zone_stats s;
+	unsigned int n = lab_zone_refusals(barren, last, 64);
+
+	lab_zone_stats_get(barren, &s);
+	assert_int_equal(s.refused[LAB_CAUSE_INJECTED] + s.refused[LAB_CAUSE_EXHAUSTED], refusals);
+	assert_true(s.refused[LAB_CAUSE_INJECTED] > refusals / 5 && n > 0);
+	for (unsigned int i = 1; i < n; i++)
+		assert_true(last[i].seq < last[i - 1].seq);
+	print_message("%lu interruptions, %lu refusals\n", interruptions, refusals);
 }
 
 static void
 test_signal_handler(void **state)
 {
-	struct itimerval it = {{0, 50}, {0, 50}}, off = {{0, 0}, {0, 0}};
-	pthread_t thread[2];
+	const char *more = getenv("LAB_INTERRUPTIONS");
+	pthread_t thread[WORKERS];
 
-	shared = make(16384, 0, true);
+	wanted = more != NULL ? strtoul(more, NULL, 10) : INTERRUPTED;
+	make_zones();
 	signal(SIGALRM, interrupt);
-	setitimer(ITIMER_REAL, &it, NULL);
-	for (unsigned int i = 0; i < 2; i++)
+	for (unsigned int i = 0; i < WORKERS; i++)
 		pthread_create(&thread[i], NULL, work, NULL);
-	for (unsigned int i = 0; i < 2; i++)
+	for (unsigned int i = 0; i < WORKERS; i++)
 		pthread_join(thread[i], NULL);
-	setitimer(ITIMER_REAL, &off, NULL);
+	signal(SIGALRM, SIG_IGN);
+	assert_all_refusals_counted();
 	lab_drain_all_pages(shared);
 	assert_valid(shared);
 	assert_int_equal(nr_free(shared), 16384);
 	assert_int_equal(lab_zone_destroy(shared), 0);
+	lab_zone_destroy(barren);
 }
 
 /* ---------------------------------------------------------- other ends */
