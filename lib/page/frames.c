@@ -108,8 +108,8 @@ map_set(struct frames *f, unsigned int class, uint32_t child, bool on)
 		atomic_fetch_and_explicit(w, ~bit, memory_order_relaxed);
 }
 
-static inline bool
-promises(const struct frames *f, uint32_t child, unsigned int want)
+bool
+frames_promises(const struct frames *f, uint32_t child, unsigned int want)
 {
 	return value_at(load(&level_of(f, 0)[child >> FANOUT_LOG]), child & (FANOUT - 1)) >= want;
 }
@@ -127,9 +127,9 @@ class_search(struct frames *f, unsigned int class, unsigned int want, uint32_t f
 			uint32_t child = word * 64 + (uint32_t)__builtin_ctzll(map);
 
 			map &= map - 1;
-			if (promises(f, child, want))
+			if (frames_promises(f, child, want))
 				return child;
-			if (!promises(f, child, 1))
+			if (!frames_promises(f, child, 1))
 				map_set(f, class, child, false);
 		}
 		word = word + 1 == f->class_words ? 0 : word + 1;
@@ -163,7 +163,7 @@ pick_child(struct frames *f, unsigned int want, unsigned int class, struct frame
 	if (want == PAIR)
 		return frames_search(f, PAIR, races);
 	if (*races == FRAMES_RACES) {
-		if (child < f->nr_children && promises(f, child, want) &&
+		if (child < f->nr_children && frames_promises(f, child, want) &&
 			frames_child_class(f, child) == class)
 			return child;
 		if (child >= f->nr_children)
@@ -178,8 +178,8 @@ pick_child(struct frames *f, unsigned int want, unsigned int class, struct frame
 	return frames_search(f, want, races);
 }
 
-static void
-took(struct frames *f, uint32_t child, unsigned int class, struct frames_cursor *cur)
+void
+frames_took(struct frames *f, uint32_t child, unsigned int class, struct frames_cursor *cur)
 {
 	claim(f, child, class);
 	map_set(f, class, child, frames_child_class(f, child) == class);
@@ -200,7 +200,8 @@ let_down(struct frames *f, uint32_t child, unsigned int want, unsigned int *race
 }
 
 uint32_t
-frames_alloc(struct frames *f, unsigned int order, unsigned int class, struct frames_cursor *cur)
+frames_alloc_tagged(
+	struct frames *f, unsigned int order, unsigned int class, struct frames_cursor *cur)
 {
 	unsigned int want = order + 1, races = FRAMES_RACES;
 
@@ -212,12 +213,22 @@ frames_alloc(struct frames *f, unsigned int order, unsigned int class, struct fr
 		claim(f, child, class);
 		pfn = want == PAIR ? take_pair(f, child) : take_in_child(f, child, order, &races);
 		if (pfn < FRAMES_LOST) {
-			took(f, child, class, cur);
+			frames_took(f, child, class, cur);
 			return pfn;
 		}
 		if (!let_down(f, child, want, &races))
 			return FRAMES_LOST;
 	}
+}
+
+uint32_t
+frames_alloc(struct frames *f, unsigned int order, unsigned int class, struct frames_cursor *cur)
+{
+	uint32_t pfn = frames_alloc_tagged(f, order, class, cur);
+
+	if (pfn < FRAMES_LOST)
+		frames_untag_block(f, pfn, order);
+	return pfn;
 }
 
 /** The n lowest bits of those at which a block starts, each with the bits of its block. */
@@ -236,41 +247,72 @@ lowest_blocks(uint64_t row, unsigned int order, unsigned int n)
 	return all;
 }
 
+static uint64_t
+of_kind(const struct frames *f, uint32_t row, enum frames_kind kind)
+{
+	uint64_t tags;
+
+	if (kind == FRAMES_ANY)
+		return ROW_FULL;
+	tags = load(&tags_of(f, 0)[row]);
+	return kind == FRAMES_ZEROED ? tags : ~tags;
+}
+
 /** Take up to n blocks from a row, bounded. @return the bits taken. */
 static uint64_t
-take_of_row(word_t *r, unsigned int order, unsigned int n)
+take_of_row(
+	struct frames *f, uint32_t row, unsigned int order, unsigned int n, enum frames_kind kind)
 {
+	word_t *r = &row_of(f, 0)[row];
 	uint64_t old = load(r);
 
 	for (unsigned int i = 0; i < SWAPS; i++) {
-		uint64_t take = lowest_blocks(old, order, n);
+		uint64_t take = lowest_blocks(old & of_kind(f, row, kind), order, n);
 
 		if (take == 0)
 			return 0;
-		if (swap(r, &old, old & ~take))
+		if (swap(r, &old, old & ~take)) {
+			if (kind != FRAMES_ZEROED)
+				frames_untag_row(f, row, take);
 			return take;
+		}
 	}
 	return 0;
 }
 
-/** Take up to n blocks of a child, broken rows first. */
+unsigned int
+frames_take_pass(struct frames *f, uint32_t child, unsigned int order, unsigned int n,
+	uint32_t *pfn, bool whole_rows, enum frames_kind kind)
+{
+	unsigned int got = 0;
+
+	for (uint32_t row = child * CHILD_ROWS; row < (child + 1) * CHILD_ROWS && got < n; row++) {
+		uint64_t take, now = load(&row_of(f, 0)[row]);
+
+		if (now == 0 || (!whole_rows && now == ROW_FULL))
+			continue;
+		take = take_of_row(f, row, order, n - got, kind);
+		for (take = starts(take, order); take != 0; take &= take - 1)
+			pfn[got++] = row * ROW_FRAMES + (uint32_t)__builtin_ctzll(take);
+	}
+	return got;
+}
+
+/** Take up to n blocks of a child, broken rows first, and in them the dirty frames: what is zeroed is
+ *  worth more to others. */
 static unsigned int
 take_blocks(struct frames *f, uint32_t child, unsigned int order, unsigned int n, uint32_t *pfn)
 {
-	word_t *r = row_of(f, child);
+	bool tags = frames_nr_zeroed(f) != 0;
 	unsigned int got = 0;
 
-	for (unsigned int pass = 0; pass < 2 && got < n; pass++) {
-		for (unsigned int i = 0; i < CHILD_ROWS && got < n; i++) {
-			uint64_t take, now = load(&r[i]);
-
-			if (now == 0 || (pass == 0 && now == ROW_FULL))
-				continue;
-			take = take_of_row(&r[i], order, n - got);
-			for (take = starts(take, order); take != 0; take &= take - 1)
-				pfn[got++] = child * FRAMES_CHILD + i * ROW_FRAMES +
-					     (uint32_t)__builtin_ctzll(take);
-		}
+	for (int whole = 0; whole < 2 && got < n; whole++) {
+		if (tags)
+			got += frames_take_pass(
+				f, child, order, n - got, pfn + got, whole, FRAMES_DIRTY);
+		if (got < n)
+			got += frames_take_pass(
+				f, child, order, n - got, pfn + got, whole, FRAMES_ANY);
 	}
 	return got;
 }
@@ -291,7 +333,7 @@ frames_alloc_batch(struct frames *f, unsigned int order, unsigned int class, uns
 		claim(f, child, class);
 		got = take_blocks(f, child, order, n, pfn);
 		if (got > 0) {
-			took(f, child, class, cur);
+			frames_took(f, child, class, cur);
 			return got;
 		}
 		if (!let_down(f, child, order + 1, &races)) {
@@ -301,8 +343,8 @@ frames_alloc_batch(struct frames *f, unsigned int order, unsigned int class, uns
 	}
 }
 
-static void
-freed(struct frames *f, uint32_t child)
+void
+frames_freed(struct frames *f, uint32_t child)
 {
 	frames_raise(f, child);
 	map_set(f, frames_child_class(f, child), child, true);
@@ -334,22 +376,25 @@ frames_free(struct frames *f, uint32_t pfn, unsigned int order)
 		do {
 			if (old & mask)
 				return -EALREADY;
+			frames_untag_row(f, pfn / ROW_FRAMES, mask);
 		} while (!swap(r, &old, old | mask));
-		freed(f, child);
+		frames_freed(f, child);
 		return 0;
 	}
 	if (any_free(f, pfn, order))
 		return -EALREADY;
+	frames_untag_block(f, pfn, order);
 	for (unsigned int i = 0; i < 1U << (order - ROW_ORDER); i++)
 		atomic_store(&r[i], ROW_FULL);
-	freed(f, child);
+	frames_freed(f, child);
 	if (order > FRAMES_CHILD_ORDER)
-		freed(f, child + 1);
+		frames_freed(f, child + 1);
 	return 0;
 }
 
-unsigned int
-frames_free_batch(struct frames *f, unsigned int order, const uint32_t *pfn, unsigned int n)
+/** @param tagged the frames keep their tags: they are zeroed. */
+static unsigned int
+free_batch(struct frames *f, unsigned int order, const uint32_t *pfn, unsigned int n, bool tagged)
 {
 	unsigned int bad = 0, i = 0;
 
@@ -363,12 +408,30 @@ frames_free_batch(struct frames *f, unsigned int order, const uint32_t *pfn, uns
 
 			for (; i < n && pfn[i] / ROW_FRAMES == row; i++, asked += 1U << order)
 				mask |= block_mask(pfn[i], order);
+			if (!tagged)
+				frames_untag_row(f, row, mask);
 			STEP();
 			was = atomic_fetch_or(&row_of(f, 0)[row], mask);
 			bad += asked - (unsigned int)__builtin_popcountll(mask & ~was);
 		}
-		freed(f, child);
+		frames_freed(f, child);
 	}
+	return bad;
+}
+
+unsigned int
+frames_free_batch(struct frames *f, unsigned int order, const uint32_t *pfn, unsigned int n)
+{
+	return free_batch(f, order, pfn, n, false);
+}
+
+unsigned int
+frames_free_zeroed(struct frames *f, const uint32_t *pfn, unsigned int n)
+{
+	unsigned int bad = free_batch(f, 0, pfn, n, true);
+
+	for (unsigned int i = 0; i < n; i++)
+		frames_map_zeroed(f, pfn[i] >> FRAMES_CHILD_ORDER);
 	return bad;
 }
 
@@ -438,6 +501,7 @@ frames_take_at(struct frames *f, uint32_t pfn, unsigned int order)
 		return -EBUSY;
 	for (uint32_t i = pfn; i < end; i++)
 		atomic_fetch_and(&row_of(f, 0)[i / ROW_FRAMES], ~(1ULL << (i % ROW_FRAMES)));
+	frames_untag_block(f, pfn, order);
 	for (uint32_t c = pfn >> FRAMES_CHILD_ORDER; c <= (end - 1) >> FRAMES_CHILD_ORDER; c++)
 		frames_lower(f, c, 0);
 	return 0;

@@ -22,6 +22,12 @@
  * root word, an instant without such a block. That is the promise "never refuses falsely". Blocks of
  * order 7 and 8 are taken row by row: a failed attempt hides rows of its child for its duration.
  *
+ * A second bit a frame, its *tag*, tells those that are known to be zero. Together the two bits are the
+ * state of a frame (enum frames_state). A frame's tag is changed only by who has the frame: put on
+ * before it is zeroed (so it is free with its tag only after that), taken off when it is taken and,
+ * lest the tag of somebody who died in between survives, before it is given back. So a frame that was
+ * taken with its tag on is zero, and nobody else can write to it.
+ *
  * Any number of threads and processes; a thread that stops anywhere stops nobody else. The store
  * holds no pointer and works at any address.
  */
@@ -111,6 +117,62 @@ unsigned int frames_class(const struct frames *f, uint32_t pfn);
 
 /** At rest: the tree promises all that the bits hold, and nr_free frames are free. */
 bool frames_is_valid(const struct frames *f, unsigned long nr_free, char *why, size_t len);
+
+/* ------------------------------------------- frames known to be zero (frames_zero.c) */
+
+enum frames_state {
+	FRAMES_STATE_DIRTY,  /**< free, content unknown */
+	FRAMES_STATE_ZEROED, /**< free, all bytes zero */
+	FRAMES_STATE_ZEROING, /**< taken with its tag: being zeroed, or zero and about to be handed out */
+	FRAMES_STATE_IN_USE,
+};
+
+enum frames_state frames_state(const struct frames *f, uint32_t pfn);
+
+/** Frames with a tag: free ones that are zeroed, and the few that are being zeroed. One load. */
+uint32_t frames_nr_zeroed(const struct frames *f);
+
+/** As frames_alloc(), but tags stay on: frames_untag() tells which frames of the block are zero. */
+uint32_t frames_alloc_tagged(
+	struct frames *f, unsigned int order, unsigned int class, struct frames_cursor *cur);
+
+/** Take up to n blocks of an order of at most FRAMES_BATCH_ORDER that were zeroed from end to end when they
+ *  were looked at; tags stay on, and what frames_untag() says of them counts. Of one child: one of the class or
+ *  an untouched one. Bounded: looks at a few words of a map. @return how many; 0: none was found, which is
+ *  then wanted. */
+unsigned int frames_alloc_zeroed(struct frames *f, unsigned int order, unsigned int class,
+	unsigned int n, uint32_t *pfn, struct frames_cursor *cur);
+
+/** Zeroed frames of the class are missed: frames_zero_some() is to provide some. */
+void frames_want_zeroed(struct frames *f, unsigned int class);
+
+/** Of the caller's frames [pfn, pfn + n) of one row (n <= 64): which are zero. Bit 0 is the first.
+ *  Their tags are taken off. */
+uint64_t frames_untag(struct frames *f, uint32_t pfn, unsigned int n);
+
+/** Likewise of n single frames: the zero ones are moved to the front. @return how many those are. */
+unsigned int frames_untag_batch(struct frames *f, uint32_t *pfn, unsigned int n);
+
+/** The caller's frames are zero, or will be before they are given back. */
+void frames_tag_batch(struct frames *f, const uint32_t *pfn, unsigned int n);
+
+/** Give n single frames back that are zero and have their tags. @return how many were free already. */
+unsigned int frames_free_zeroed(struct frames *f, const uint32_t *pfn, unsigned int n);
+
+/**
+ * Take up to n dirty frames of one child, to zero them; they have their tags, and are to be given back by
+ * frames_free_zeroed(). Children of a class of which zeroed frames are wanted come in question, and untouched
+ * ones. Frames are left alone without which the largest free block of the store would
+ * be a smaller one. Looks at FRAMES_ZERO_LOOK children, going on where the last call ended.
+ * @return how many; 0: there are none in those children.
+ */
+unsigned int frames_zero_some(struct frames *f, unsigned int n, uint32_t *pfn);
+#define FRAMES_ZERO_LOOK 64U
+/** Words that frames_zero_some() looks at or swaps, at most, but for lost races. */
+#define FRAMES_ZERO_STEPS (FRAMES_ZERO_LOOK * 64U)
+
+/** The free frames [pfn, pfn + nr) are zero: memory fresh from the system. Nobody uses the store yet. */
+void frames_fresh(struct frames *f, uint32_t pfn, uint32_t nr);
 
 /** Steps (words looked at or swapped) of this thread since it was last set to 0; counted in test builds. */
 extern _Thread_local unsigned long frames_steps;

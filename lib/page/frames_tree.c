@@ -36,7 +36,11 @@ layout(struct frames *f, uint32_t nr_frames)
 	f->map_off = off;
 	off += (size_t)FRAMES_CLASSES * f->class_words * sizeof(word_t);
 	f->class_off = off;
-	return line_up(off + f->nr_children);
+	off = line_up(off + f->nr_children);
+	f->tags_off = off;
+	off += (size_t)f->nr_children * CHILD_ROWS * sizeof(word_t);
+	f->tag_map_off = off;
+	return line_up(off + f->class_words * sizeof(word_t));
 }
 
 size_t

@@ -49,6 +49,12 @@ struct frames {
 	size_t level_off[MAX_LEVELS];
 	size_t map_off;
 	size_t class_off;
+	size_t tags_off;
+	size_t tag_map_off;
+	/* A line of its own: written by who zeroes and by who takes what is zeroed. */
+	_Alignas(LAB_CACHE_LINE) _Atomic uint32_t nr_tagged;
+	_Atomic uint32_t zero_child;  /**< where dirty frames are looked for next */
+	_Atomic uint32_t zero_wanted; /**< bit a class: a request for zeroed frames found none */
 };
 
 #if LAB_ASSERT_TIER >= 1
@@ -79,6 +85,20 @@ static inline _Atomic uint8_t *
 class_of(const struct frames *f, uint32_t child)
 {
 	return (_Atomic uint8_t *)((uintptr_t)f + f->class_off) + child;
+}
+
+/** The tags of a child's frames, a row a word as the frames themselves. */
+static inline word_t *
+tags_of(const struct frames *f, uint32_t child)
+{
+	return (word_t *)((uintptr_t)f + f->tags_off) + (size_t)child * CHILD_ROWS;
+}
+
+/** Children that may have zeroed frames: a hint. */
+static inline word_t *
+tag_map_of(const struct frames *f)
+{
+	return (word_t *)((uintptr_t)f + f->tag_map_off);
 }
 
 static inline uint64_t
@@ -180,6 +200,47 @@ frames_race_lost(unsigned int *races)
 {
 	return *races == 0 || --*races == 0;
 }
+
+/* ------------------------------------------- frames.c and frames_zero.c */
+
+/** Of which frames to take: by what is known of their content. */
+enum frames_kind { FRAMES_ANY, FRAMES_DIRTY, FRAMES_ZEROED };
+
+/** Take up to n blocks of a child, of its broken rows or of all. Those taken as zeroed keep their tags, and
+ *  may have lost them a moment before. @return how many. */
+unsigned int frames_take_pass(struct frames *f, uint32_t child, unsigned int order, unsigned int n,
+	uint32_t *pfn, bool whole_rows, enum frames_kind kind);
+/** After taking frames of a child for a class; after giving some back to one. */
+void frames_took(struct frames *f, uint32_t child, unsigned int class, struct frames_cursor *cur);
+void frames_freed(struct frames *f, uint32_t child);
+/** Does the child promise so much? */
+bool frames_promises(const struct frames *f, uint32_t child, unsigned int want);
+
+void frames_untag_row_slow(struct frames *f, uint32_t row, uint64_t mask);
+
+/** Frames of a row that are the caller's, be it just taken or about to be given back, are not known to be
+ *  zero. */
+static inline void
+frames_untag_row(struct frames *f, uint32_t row, uint64_t mask)
+{
+	/* tags are counted before their frames are free, so who owns a tagged frame sees one */
+	if (atomic_load_explicit(&f->nr_tagged, memory_order_relaxed) != 0)
+		frames_untag_row_slow(f, row, mask);
+}
+
+static inline void
+frames_untag_block(struct frames *f, uint32_t pfn, unsigned int order)
+{
+	uint32_t row = pfn / ROW_FRAMES;
+
+	for (unsigned int i = 0; i < 1U << order; i += ROW_FRAMES)
+		frames_untag_row(f, row++, block_mask(pfn, order));
+}
+
+/** The child has zeroed frames. */
+void frames_map_zeroed(struct frames *f, uint32_t child);
+/** At rest: every tag is on a free frame, and they are counted. */
+bool frames_tags_are_valid(const struct frames *f, char *why, size_t len);
 
 #pragma GCC visibility pop
 

@@ -108,5 +108,5 @@ frames_is_valid(const struct frames *f, unsigned long nr_free, char *why, size_t
 			if (!word_is_valid(f, level, i, why, len))
 				return false;
 	}
-	return true;
+	return frames_tags_are_valid(f, why, len);
 }
