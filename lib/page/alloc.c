@@ -12,6 +12,7 @@
 #include "gate.h"
 #include "labyrinth.h"
 #include "warning.h"
+#include "zero.h"
 #include "zone.h"
 
 /* --------------------------------------------------------------- one pass */
@@ -246,10 +247,8 @@ finish(struct lab_zone *z, uint32_t pfn, unsigned int order, lab_gfp_t gfp)
 {
 	void *page = lab_frame_address(z, pfn);
 
-	if (lab_unlikely(gfp & __LAB_GFP_ZERO)) {
-		memset(page, 0, LAB_PAGE_SIZE << order);
-		lab_event(z, zero_inline);
-	}
+	if (lab_unlikely(gfp & __LAB_GFP_ZERO))
+		lab_zero_block(z, pfn, order);
 	lab_assert_zone(z);
 	return page;
 }

@@ -123,8 +123,9 @@ bulk_from_lists(struct lab_zone *z, const struct lab_request *rq, unsigned int a
 
 static unsigned int
 buddy_zone_bulk(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags,
-	unsigned int n, void **pages)
+	unsigned int n, void **pages, unsigned int *zeroed)
 {
+	(void)zeroed;
 	return rd(&z->pcp_on) ? bulk_from_pcp(z, rq, alloc_flags, n, pages)
 			      : bulk_from_lists(z, rq, alloc_flags, n, pages);
 }

@@ -9,12 +9,14 @@
 #include "frame_ops.h"
 #include "gate.h"
 #include "warning.h"
+#include "zero.h"
 #include "zone.h"
 
 /** All at once, while LOW plus what is asked for is free. lowmem_reserve is read for the zone's own
  *  type, as Linux does for its preferred zone. */
 static inline __attribute__((always_inline)) unsigned int
-bulk_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int n, void **pages)
+bulk_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int n, void **pages,
+	unsigned int *zeroed)
 {
 	/* Not a first pass: it may fragment, and wakes nobody. */
 	unsigned int alloc_flags =
@@ -26,7 +28,7 @@ bulk_pass(struct lab_zone *z, const struct lab_request *rq, unsigned int n, void
 	if (!lab_gate_open(z, &own, lab_mark(z, alloc_flags) + n, alloc_flags))
 		return 0;
 	lab_warning_before(z);
-	got = lab_frame_ops(z)->bulk(z, rq, alloc_flags, n, pages);
+	got = lab_frame_ops(z)->bulk(z, rq, alloc_flags, n, pages, zeroed);
 	lab_warning_check(z, rd(&z->nr_free), 0);
 	return got;
 }
@@ -40,14 +42,13 @@ bulk_one(struct lab_zone *z, lab_gfp_t gfp, void **pages)
 
 /** What a pass gave is the caller's: clear it if asked to; nothing is tried as a single page. */
 static inline unsigned int
-finish(struct lab_zone *z, const struct lab_request *rq, unsigned int got, void **pages)
+finish(struct lab_zone *z, const struct lab_request *rq, unsigned int got, void **pages,
+	unsigned int zeroed)
 {
 	if (got == 0)
 		return bulk_one(z, rq->gfp, pages);
-	for (unsigned int i = 0; i < got && (rq->gfp & __LAB_GFP_ZERO); i++) {
-		memset(pages[i], 0, LAB_PAGE_SIZE);
-		lab_event(z, zero_inline);
-	}
+	for (unsigned int i = zeroed; i < got && (rq->gfp & __LAB_GFP_ZERO); i++)
+		lab_zero_block(z, lab_page_to_pfn(z, pages[i]), 0);
 	lab_assert_zone(z);
 	return got;
 }
@@ -56,21 +57,22 @@ finish(struct lab_zone *z, const struct lab_request *rq, unsigned int got, void 
 static __attribute__((noinline)) unsigned int
 bulk_watched(struct lab_zone *z, const struct lab_request *rq, unsigned int n, void **pages)
 {
-	unsigned int got;
+	unsigned int got, zeroed = 0;
 
 	if (rd(&z->watched) & LAB_WATCH_INJECT && lab_inject_hit(z, rq->gfp, 0)) {
 		lab_refuse_injected(z, rq);
 		return 0;
 	}
-	got = bulk_pass(z, rq, n, pages);
+	got = bulk_pass(z, rq, n, pages, &zeroed);
 	for (unsigned int i = 0; i < got; i++)
 		lab_watch_handed_out(z, lab_page_to_pfn(z, pages[i]), 0);
-	return finish(z, rq, got, pages);
+	return finish(z, rq, got, pages, zeroed);
 }
 
 unsigned int
 lab_alloc_pages_bulk(struct lab_zone *z, lab_gfp_t gfp, unsigned int n, void **pages)
 {
+	unsigned int got, zeroed = 0;
 	struct lab_request rq;
 
 	if (n == 0)
@@ -84,5 +86,6 @@ lab_alloc_pages_bulk(struct lab_zone *z, lab_gfp_t gfp, unsigned int n, void **p
 		return bulk_one(z, gfp, pages);
 	if (lab_unlikely(rd(&z->watched)))
 		return bulk_watched(z, &rq, n, pages);
-	return finish(z, &rq, bulk_pass(z, &rq, n, pages), pages);
+	got = bulk_pass(z, &rq, n, pages, &zeroed);
+	return finish(z, &rq, got, pages, zeroed);
 }

@@ -24,12 +24,14 @@ struct lab_frame_ops {
 	/** Bytes of metadata beside the zone and its per-CPU part; set their places in `z` if not NULL. */
 	size_t (*layout)(struct lab_zone *z, unsigned char *meta, unsigned int nr_cpus,
 		const struct lab_zone_config *cfg);
-	/** Take a block for a request and count it; LAB_NO_PFN if there is none. */
+	/** Take a block for a request and count it; LAB_NO_PFN if there is none. If it is to be zero,
+	 *  lab_zero_block() follows. */
 	uint32_t (*take)(
 		struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags);
-	/** Take up to n single frames for a request that passed the gate. @return how many. */
+	/** Take up to n single frames for a request that passed the gate. @param zeroed out if the request
+	 *  says ZERO: how many of them, from the first on, are zero already. @return how many. */
 	unsigned int (*bulk)(struct lab_zone *z, const struct lab_request *rq,
-		unsigned int alloc_flags, unsigned int n, void **pages);
+		unsigned int alloc_flags, unsigned int n, void **pages, unsigned int *zeroed);
 	/** Give back what may be an allocated block; aligned and inside of the zone. @return 0,
 	 *  -EINVAL, -EALREADY. */
 	int (*give)(struct lab_zone *z, uint32_t pfn, unsigned int order);

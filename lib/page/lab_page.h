@@ -311,7 +311,9 @@ struct lab_zone_config {
 	int watermark_boost_factor; /**< of 10000; default 15000; 0 switches boosting off */
 	unsigned long
 		lowmem_reserve[LAB_NR_ZONE_TYPES]; /**< pages, by the request's highest zone type */
-	unsigned long cma_pages; /**< last pages of the zone made CMA, rounded up to pageblocks */
+	unsigned long cma_pages;   /**< last pages of the zone made CMA, rounded up to pageblocks */
+	unsigned long zero_target; /**< see lab_zone_set_zero_target(); default 0 */
+	bool keep_content; /**< free pages keep what is in them: none is ever zeroed ahead of a request */
 };
 
 /** The defaults: Normal zone, buddy, 6.12, no base, min_free_kbytes -1, scale 10, boost 15000, 1 CPU. */
@@ -349,6 +351,14 @@ int lab_zone_set_lowmem_reserve(
 	struct lab_zone *zone, enum lab_zone_type highest, unsigned long pages);
 /** Switch the per-CPU lists; off drains them. */
 int lab_zone_set_pcp(struct lab_zone *zone, bool on);
+/**
+ * Have free pages zeroed ahead of __LAB_GFP_ZERO requests, by lab_zone_background(), until so many are. 0
+ * (the default): none, and nothing is ever written into a free page. More than the zone has: all that can
+ * be. Zeroing costs memory bandwidth once a page that is used again, whether or not a request wants it zeroed.
+ * Memory that the zone mapped itself starts as zeroed and counts.
+ * @return 0; -ENOTSUP (the buddy allocator); -EPERM (the zone was made with keep_content).
+ */
+int lab_zone_set_zero_target(struct lab_zone *zone, unsigned long pages);
 /** Virtual time in ns used to stamp refusals; 0 (default): CLOCK_MONOTONIC. */
 void lab_zone_set_time(struct lab_zone *zone, uint64_t now_ns);
 
@@ -549,6 +559,36 @@ struct lab_warnings {
 
 /** Read without a lock, each field by itself; to be polled. Any context, any process. */
 void lab_zone_warnings(const struct lab_zone *zone, struct lab_warnings *out);
+/* ------------------------------------------------------- background work */
+
+/**
+ * One round of the work that is done ahead of requests: zeroing free pages (lab_zone_set_zero_target()).
+ * Its pages are not free while it has them, so it has at most 8 at once, and it stands aside while the free
+ * pages are near the high mark and where the zone's largest free block would become a smaller one. Bounded; takes no lock and sleeps never. Any thread, several at once too, of any process; not
+ * a signal handler. A thread that dies in it loses at most the pages that it has.
+ * @param budget pages of work, at most.
+ * @return pages of work done; 0: there is nothing to do now.
+ */
+unsigned int lab_zone_background(struct lab_zone *zone, unsigned int budget);
+
+/** A thread that does lab_zone_background(), and sleeps while there is nothing to do (up to 64 ms). */
+struct lab_background;
+
+/**
+ * Start one, with all signals blocked. A zone may have several, and threads of one's own beside them.
+ * @param b out. @return 0; -ENOMEM; -EAGAIN (the system has no thread left).
+ */
+int lab_background_start(struct lab_background **b, struct lab_zone *zone);
+
+/** A round of one's own, for several zones in one thread. @return pages of work done; 0: sleep a while. */
+typedef unsigned int (*lab_round_fn)(void *arg);
+
+/** As lab_background_start(). */
+int lab_background_start_rounds(struct lab_background **b, lab_round_fn round, void *arg);
+
+/** Stop it and wait for its end, one round at most; before the zone is destroyed. NULL is fine. To be called
+ *  in the process that started it. */
+void lab_background_stop(struct lab_background *b);
 
 /* -------------------------------------------------------------- injection */
 
@@ -587,7 +627,6 @@ struct lab_zone_stats {
 	uint64_t pcp_hit, pcp_refill, pcp_drain_pages;
 	uint64_t claim, steal; /**< fallback: whole pageblocks taken, single blocks taken */
 	uint64_t highatomic_reserve, highatomic_unreserve; /**< pageblocks */
-	uint64_t zero_inline; /**< __GFP_ZERO served by clearing on the spot */
 	uint64_t contended; /**< refused, though others may have moved the last free pages past the
 	                                request each time it looked (labyrinth allocator) */
 	/* lab_alloc_pages_flexible(): calls served with less than they wished for */
@@ -596,6 +635,12 @@ struct lab_zone_stats {
 	uint64_t graceful_partial; /**< of those and the ones above: fewer frames than wished for,
 	                                though SOME would have taken more */
 	uint64_t graceful_missed;  /**< requests within such calls that missed; no refusals */
+	uint64_t
+		zero_inline; /**< __GFP_ZERO served by clearing on the spot, all of the block or some */
+	uint64_t zero_inline_pages; /**< so cleared */
+	uint64_t zero_hit;          /**< __GFP_ZERO served by pages that were zero already */
+	uint64_t zeroed_pages;      /**< in the background */
+	uint64_t background_rounds; /**< of lab_zone_background() that had something to do */
 };
 
 /** A copy of the counters. They are read without stopping the zone, each by itself. */
@@ -623,6 +668,9 @@ struct lab_zone_info {
 	unsigned int pcp_batch, pcp_high; /**< 0 when off */
 	struct lab_inject inject;
 	bool hugepages; /**< the zone mapped its own frames from hugetlbfs */
+	bool keep_content;
+	unsigned long zero_target;
+	unsigned long nr_zeroed; /**< free pages known to be zero, those in per-CPU caches apart */
 };
 
 void lab_zone_info_get(struct lab_zone *zone, struct lab_zone_info *out);

@@ -16,6 +16,7 @@
 #include "frame_ops.h"
 #include "gate.h"
 #include "orders.h"
+#include "zero.h"
 
 /* ----------------------------------------------------------------- layout */
 
@@ -85,8 +86,7 @@ take_cached(struct lab_zone *z, const struct lab_request *rq)
 		percpu_reopen(&set->stack[index]);
 	}
 	/* the gate let one block through, not a batch */
-	pfn = lab_stacks_refill(
-		z, set, rq->order, rq->mt, rd(&z->open) ? lab_stacks_batch(z, rq->order) : 1);
+	pfn = lab_stacks_refill(z, set, index, rd(&z->open) ? lab_stacks_batch(z, rq->order) : 1);
 	if (pfn < FRAMES_LOST)
 		lab_add(&counts_here(z)->alloc[rq->order], 1);
 	return pfn;
@@ -95,7 +95,10 @@ take_cached(struct lab_zone *z, const struct lab_request *rq)
 static uint32_t
 take_block(struct lab_zone *z, const struct lab_request *rq)
 {
-	uint32_t pfn = frames_alloc(z->store, rq->order, rq->mt, &lab_pcp_here(z)->cursor);
+	struct frames_cursor *cur = &lab_pcp_here(z)->cursor;
+	uint32_t pfn = rq->gfp & __LAB_GFP_ZERO
+			       ? frames_alloc_tagged(z->store, rq->order, rq->mt, cur)
+			       : frames_alloc(z->store, rq->order, rq->mt, cur);
 
 	if (pfn >= FRAMES_LOST)
 		return pfn;
@@ -108,21 +111,30 @@ take_block(struct lab_zone *z, const struct lab_request *rq)
 static uint32_t
 labyrinth_take(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags)
 {
-	uint32_t pfn = rq->order <= LAB_STACK_MAX_ORDER ? take_cached(z, rq) : take_block(z, rq);
+	uint32_t pfn = LAB_NO_PFN;
 
 	(void)alloc_flags;
+	if (lab_unlikely(rq->gfp & __LAB_GFP_ZERO))
+		pfn = lab_zero_take(z, rq);
+	if (pfn == LAB_NO_PFN)
+		pfn = rq->order <= LAB_STACK_MAX_ORDER ? take_cached(z, rq) : take_block(z, rq);
 	return pfn < FRAMES_LOST ? pfn : LAB_NO_PFN;
 }
 
 static unsigned int
 labyrinth_bulk(struct lab_zone *z, const struct lab_request *rq, unsigned int alloc_flags,
-	unsigned int n, void **pages)
+	unsigned int n, void **pages, unsigned int *zeroed)
 {
-	struct lab_stack_set *set = lab_own_set(z);
+	struct lab_stack_set *set;
 	unsigned int got = 0;
 
-	if (set != NULL && percpu_pop(&set->stack[lab_stack_index(0, rq->mt)], pages, n))
-		return n;
+	if (rq->gfp & __LAB_GFP_ZERO) {
+		*zeroed = got = lab_zero_take_pages(z, rq, n, pages);
+	} else {
+		set = lab_own_set(z);
+		if (set != NULL && percpu_pop(&set->stack[lab_stack_index(0, rq->mt)], pages, n))
+			return n;
+	}
 	for (; got < n; got++) {
 		uint32_t pfn = labyrinth_take(z, rq, alloc_flags);
 
@@ -352,7 +364,13 @@ labyrinth_is_valid(struct lab_zone *z, char *why, size_t len)
 		why = none;
 		len = sizeof(none);
 	}
-	return frames_is_valid(z->store, rd(&z->nr_free), why, len) && check_blocks(z, why, len);
+	if (!frames_is_valid(z->store, rd(&z->nr_free), why, len) || !check_blocks(z, why, len))
+		return false;
+#if LAB_ASSERT_TIER >= 2
+	return lab_zero_is_true(z, why, len);
+#else
+	return true;
+#endif
 }
 
 const struct lab_frame_ops lab_labyrinth_ops = {

@@ -39,7 +39,9 @@ lab_short_way(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 {
 	const lab_gfp_t plain = LAB_GFP_ATOMIC | LAB_GFP_KERNEL | __LAB_GFP_ATOMIC |
 				__LAB_GFP_NOWARN | __LAB_GFP_NORETRY | __LAB_GFP_NOMEMALLOC |
-				__LAB_GFP_COMP | __LAB_GFP_MOVABLE | __LAB_GFP_HIGHMEM;
+				__LAB_GFP_COMP | __LAB_GFP_MOVABLE | __LAB_GFP_HIGHMEM |
+				__LAB_GFP_ZERO;
+	unsigned int mt = !!(gfp & __LAB_GFP_MOVABLE);
 	uint8_t open = rd(&z->open);
 	struct lab_stack_set *set;
 
@@ -52,7 +54,9 @@ lab_short_way(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 	set = lab_own_set(z);
 	if (lab_unlikely(set == NULL))
 		return NULL;
-	return &set->stack[lab_stack_index(order, !!(gfp & __LAB_GFP_MOVABLE))];
+	if (lab_unlikely(gfp & __LAB_GFP_ZERO)) /* larger blocks are zeroed by parts */
+		return order == 0 ? &set->stack[lab_zero_stack_index(mt)] : NULL;
+	return &set->stack[lab_stack_index(order, mt)];
 }
 
 /** The kind of lifetime that a frame's neighbours have. */

@@ -157,6 +157,10 @@ add_events(struct lab_zone_stats *out, const struct lab_events *ev)
 	out->graceful_scattered = rd(&ev->graceful_scattered);
 	out->graceful_partial = rd(&ev->graceful_partial);
 	out->graceful_missed = rd(&ev->graceful_missed);
+	out->zero_inline_pages = rd(&ev->zero_inline_pages);
+	out->zero_hit = rd(&ev->zero_hit) - rd(&ev->zero_long_way);
+	out->zeroed_pages = rd(&ev->zeroed_pages);
+	out->background_rounds = rd(&ev->background_rounds);
 }
 
 void

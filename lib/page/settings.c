@@ -116,6 +116,8 @@ get_settings(struct lab_zone *z, struct lab_zone_info *out)
 	out->watermark_boost_factor = rd(&z->boost_factor);
 	out->nr_cpus = z->nr_cpus;
 	out->hugepages = z->hugepages;
+	out->keep_content = z->keep_content;
+	out->zero_target = rd(&z->zero_target);
 	for (int i = 0; i < LAB_NR_ZONE_TYPES; i++)
 		out->lowmem_reserve[i] = rd(&z->lowmem_reserve[i]);
 }
@@ -131,6 +133,7 @@ get_counts(struct lab_zone *z, struct lab_zone_info *out)
 	out->nr_pcp = lab_pcp_pages(z);
 	out->nr_highatomic = rd(&z->nr_reserved_highatomic);
 	out->nr_free_highatomic = rd(&z->nr_free_highatomic);
+	out->nr_zeroed = z->store != NULL ? frames_nr_zeroed(z->store) : 0;
 	out->boost = rd(&z->boost);
 	out->wmark = (struct lab_watermarks){.min = rd(&z->wmark[LAB_ALLOC_WMARK_MIN]),
 		.low = rd(&z->wmark[LAB_ALLOC_WMARK_LOW]),

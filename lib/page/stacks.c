@@ -22,13 +22,20 @@
 /** Blocks that a stack has room for, by order: about the same memory for each. */
 static const uint16_t slots_of[LAB_STACK_MAX_ORDER + 1] = {PERCPU_MAX_SLOTS, 240, 112, 48};
 
+/** Zeroed pages are never given back to their stack, so it is as large as a refill. */
+static unsigned int
+slots(unsigned int index)
+{
+	return index < LAB_STACK_ZEROED ? slots_of[lab_stack_order(index)] : BATCH;
+}
+
 static size_t
 cpu_bytes(void)
 {
 	size_t n = 0;
 
 	for (unsigned int i = 0; i < LAB_NR_STACKS; i++)
-		n += percpu_stack_bytes(slots_of[lab_stack_order(i)]);
+		n += percpu_stack_bytes(slots(i));
 	return n;
 }
 
@@ -47,7 +54,7 @@ init_set(struct lab_stack_set *set, unsigned char *at, unsigned int nr_cpus)
 		p->stack = (struct percpu_stack *)at;
 		p->stride = (unsigned int)cpu_bytes();
 		p->nr_cpus = nr_cpus;
-		p->slots = slots_of[lab_stack_order(i)];
+		p->slots = slots(i);
 		percpu_init(p);
 		at += percpu_stack_bytes(p->slots);
 	}
@@ -103,18 +110,26 @@ lab_stacks_batch(const struct lab_zone *z, unsigned int order)
 	return part >= most ? most : part < 1 ? 1 : (unsigned int)part;
 }
 
+static unsigned int
+free_zeroed(struct lab_zone *z, const uint32_t *pfn, unsigned int n)
+{
+	frames_tag_batch(z->store, pfn, n);
+	return frames_free_zeroed(z->store, pfn, n);
+}
+
 /** Blocks that were on a stack go back to the frames. */
 static void
-to_frames(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
+to_frames(struct lab_zone *z, void *const *pages, unsigned int index, unsigned int n)
 {
+	unsigned int order = lab_stack_order(index), bad;
 	uint32_t pfn[BATCH];
-	unsigned int bad;
 
 	for (unsigned int i = 0; i < n; i++) {
 		pfn[i] = lab_pfn_of(z, pages[i]);
 		lab_unname_block(z, pfn[i], order);
 	}
-	bad = frames_free_batch(z->store, order, pfn, n);
+	bad = index < LAB_STACK_ZEROED ? frames_free_batch(z->store, order, pfn, n)
+				       : free_zeroed(z, pfn, n);
 	if (lab_unlikely(bad != 0))
 		lab_event_add(z, bad_free, bad);
 	lab_free_changed(z, (long)(n << order) - (long)bad);
@@ -136,29 +151,42 @@ stack_up(struct lab_zone *z, struct lab_stack_set *set, unsigned int index, cons
 		lab_add(&set->refilled[order], n);
 		return true;
 	}
-	to_frames(z, page, order, n);
+	to_frames(z, page, index, n);
 	return false;
 }
 
-/** Take blocks out of the store. */
+/** Zeroed frames; those that somebody had in between go back. */
+static unsigned int
+fetch_zeroed(struct lab_zone *z, unsigned int mt, unsigned int n, uint32_t *pfn)
+{
+	struct frames_cursor *cur = &lab_pcp_here(z)->cursor;
+	unsigned int got = frames_alloc_zeroed(z->store, 0, mt, n, pfn, cur), zero;
+
+	zero = frames_untag_batch(z->store, pfn, got);
+	if (lab_unlikely(zero < got))
+		frames_free_batch(z->store, 0, pfn + zero, got - zero);
+	return zero;
+}
+
+/** Take blocks out of the store, of the kind that the stack holds. */
 static unsigned int
 fetch(struct lab_zone *z, unsigned int index, unsigned int n, uint32_t *pfn)
 {
-	unsigned int order = lab_stack_order(index);
+	unsigned int order = lab_stack_order(index), mt = lab_stack_mt(index), got;
 	struct lab_pcp *here = lab_pcp_here(z);
-	unsigned int got =
-		frames_alloc_batch(z->store, order, index % LAB_STACK_TYPES, n, pfn, &here->cursor);
 
+	got = index < LAB_STACK_ZEROED
+		      ? frames_alloc_batch(z->store, order, mt, n, pfn, &here->cursor)
+		      : fetch_zeroed(z, mt, n, pfn);
 	if (got > 0)
 		lab_free_changed(z, -(long)(got << order));
 	return got;
 }
 
 uint32_t
-lab_stacks_refill(struct lab_zone *z, struct lab_stack_set *set, unsigned int order,
-	unsigned int mt, unsigned int n)
+lab_stacks_refill(struct lab_zone *z, struct lab_stack_set *set, unsigned int index, unsigned int n)
 {
-	unsigned int index = lab_stack_index(order, mt), got;
+	unsigned int order = lab_stack_order(index), got;
 	_Atomic uint64_t *moves = NULL;
 	uint32_t pfn[BATCH];
 
@@ -175,6 +203,8 @@ lab_stacks_refill(struct lab_zone *z, struct lab_stack_set *set, unsigned int or
 		percpu_move_end(moves, n << order);
 	if (got == 0)
 		return LAB_NO_PFN;
+	if (index >= LAB_STACK_ZEROED)
+		frames_tag_batch(z->store, pfn, 1);
 	lab_name_block(z, pfn[0], order);
 	return pfn[0];
 }
@@ -227,7 +257,7 @@ flush(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 		if (got) {
 			lab_add(&set->flushed[order], n);
 			lab_add(&lab_pcp_here(z)->drain_pages, n << order);
-			to_frames(z, pages, order, n);
+			to_frames(z, pages, index, n);
 		}
 		percpu_move_end(moves, n << order);
 		if (!got)
@@ -256,7 +286,7 @@ drain_stack(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 		n = percpu_steal(p, stolen, BATCH);
 		if (n > 0) {
 			lab_add(&set->stolen[order], n);
-			to_frames(z, stolen, order, n);
+			to_frames(z, stolen, index, n);
 			pages += n << order;
 		}
 		percpu_move_end(moves, BATCH << order);
@@ -291,7 +321,7 @@ lab_stacks_bury(struct lab_zone *z, struct lab_stack_set *set)
 
 		while ((n = percpu_take_dead(&set->stack[i], left, BATCH)) > 0) {
 			lab_add(&set->stolen[order], n);
-			to_frames(z, left, order, n);
+			to_frames(z, left, i, n);
 			pages += n << order;
 		}
 	}
@@ -319,6 +349,9 @@ set_stats(const struct lab_stack_set *set, struct lab_zone_stats *out)
 {
 	for (unsigned int i = 0; i < LAB_NR_STACKS; i++) {
 		uint64_t popped = percpu_popped(&set->stack[i]);
+
+		if (i >= LAB_STACK_ZEROED)
+			out->zero_hit += popped;
 
 		out->alloc[lab_stack_order(i)] += popped;
 		out->free[lab_stack_order(i)] += popped + percpu_count(&set->stack[i]);

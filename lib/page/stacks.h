@@ -7,7 +7,7 @@
 /**
  * @file stacks.h
  * The per-CPU caches of a zone: for each process that uses it a set of stacks (percpu.h), one for each
- * order up to LAB_STACK_MAX_ORDER and kind of lifetime.
+ * order up to LAB_STACK_MAX_ORDER and kind of lifetime, and one of zeroed pages for each kind.
  *
  * A set belongs to one process, since restartable sequences end at its border; a process gets one
  * when it first misses it. What a dead process left on its set is anybody's to take back.
@@ -22,7 +22,9 @@
 
 #define LAB_STACK_MAX_ORDER 3
 #define LAB_STACK_TYPES     LAB_MIGRATE_PCPTYPES
-#define LAB_NR_STACKS       ((LAB_STACK_MAX_ORDER + 1) * LAB_STACK_TYPES)
+#define LAB_STACK_ZEROED                                                                           \
+	((LAB_STACK_MAX_ORDER + 1) * LAB_STACK_TYPES) /**< the first of zeroed pages */
+#define LAB_NR_STACKS (LAB_STACK_ZEROED + LAB_STACK_TYPES)
 /** Processes that can have stacks in one zone; others go to the frames each time. */
 #define LAB_NR_SETS LAB_MAX_PROCESSES
 
@@ -44,9 +46,21 @@ lab_stack_index(unsigned int order, unsigned int mt)
 }
 
 static inline unsigned int
+lab_zero_stack_index(unsigned int mt)
+{
+	return LAB_STACK_ZEROED + mt;
+}
+
+static inline unsigned int
 lab_stack_order(unsigned int index)
 {
-	return index / LAB_STACK_TYPES;
+	return index < LAB_STACK_ZEROED ? index / LAB_STACK_TYPES : 0;
+}
+
+static inline unsigned int
+lab_stack_mt(unsigned int index)
+{
+	return index % LAB_STACK_TYPES;
 }
 
 /** Bytes for the stacks of all sets. */
@@ -60,9 +74,10 @@ struct lab_stack_set *lab_stacks_claim(struct lab_zone *z);
 void lab_stacks_add_up(struct lab_zone *z, struct percpu_sum *sum);
 
 /** Fetch blocks from the frames: the first is the caller's, up to n - 1 more wait on this CPU's stack.
- *  @param set NULL: fetch one. @return LAB_NO_PFN: there is none. */
-uint32_t lab_stacks_refill(struct lab_zone *z, struct lab_stack_set *set, unsigned int order,
-	unsigned int mt, unsigned int n);
+ *  @param set NULL: fetch one. @param index of the stack; if of zeroed pages, the first page's tag is left to
+ *  lab_zero_block(). @return LAB_NO_PFN: there is none. */
+uint32_t lab_stacks_refill(
+	struct lab_zone *z, struct lab_stack_set *set, unsigned int index, unsigned int n);
 /** How many blocks of an order to fetch at once, now. */
 unsigned int lab_stacks_batch(const struct lab_zone *z, unsigned int order);
 /** Let this CPU's stack hold n blocks, with frames from the store. @return false if it cannot. */

@@ -11,6 +11,7 @@
 
 #include "buddy.h"
 #include "frame_ops.h"
+#include "zero.h"
 #include "zone.h"
 
 #define HUGE_PAGE      (2UL << 20)
@@ -130,6 +131,9 @@ check_config(const struct lab_zone_config *cfg)
 		(unsigned int)cfg->allocator >= LAB_NR_ALLOCATORS ||
 		(unsigned int)cfg->linux_version > LAB_LINUX_6_1)
 		return -EINVAL;
+	if (cfg->zero_target > 0 &&
+		(cfg->keep_content || cfg->allocator != LAB_ALLOCATOR_LABYRINTH))
+		return -EINVAL;
 	if (cfg->nr_cpus > LAB_MAX_CPUS || cfg->nr_processes > LAB_MAX_PROCESSES || cfg->node < 0)
 		return -EINVAL;
 	if (cfg->name != NULL && strlen(cfg->name) >= sizeof(((struct lab_zone *)NULL)->name))
@@ -248,6 +252,8 @@ set_settings(struct lab_zone *z, const struct lab_zone_config *cfg)
 	wr(&z->boost_factor, cfg->watermark_boost_factor);
 	for (int i = 0; i < LAB_NR_ZONE_TYPES; i++)
 		lab_zone_set_lowmem_reserve(z, i, cfg->lowmem_reserve[i]);
+	z->keep_content = cfg->keep_content;
+	wr(&z->zero_target, cfg->zero_target);
 	wr(&z->pcp_on, !cfg->no_pcp);
 	/* 6.1 does not know the flag: as if the high mark were always missed. */
 	wr(&z->below_high, cfg->linux_version == LAB_LINUX_6_1);
@@ -279,6 +285,8 @@ fill(struct lab_zone *z, bool offline)
 {
 	if (!offline) {
 		release_frames(z, 0, z->spanned);
+		if (z->own_frames)
+			lab_zero_fresh(z);
 		return;
 	}
 	lab_frame_ops(z)->set_offline(z);

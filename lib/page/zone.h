@@ -101,10 +101,13 @@ struct lab_events {
 	_Atomic uint64_t direct_reclaim, reclaimed_pages;
 	_Atomic uint64_t claim, steal;
 	_Atomic uint64_t highatomic_reserve, highatomic_unreserve;
-	_Atomic uint64_t zero_inline;
 	_Atomic uint64_t contended;
 	_Atomic uint64_t graceful_order[LAB_NR_ORDERS];
 	_Atomic uint64_t graceful_scattered, graceful_partial, graceful_missed;
+	_Atomic uint64_t zero_inline, zero_inline_pages, zero_hit;
+	_Atomic uint64_t
+		zero_long_way; /**< popped from a stack by a request that then counts as a hit */
+	_Atomic uint64_t zeroed_pages, background_rounds;
 };
 
 #define lab_event(z, name) atomic_fetch_add_explicit(&(z)->ev.name, 1, memory_order_relaxed)
@@ -203,9 +206,10 @@ struct lab_zone {
 	long min_free_kbytes_set; /**< -1: by the formula */
 	unsigned long min_free_kbytes;
 	_Atomic unsigned int scale_factor, boost_factor;
+	_Atomic unsigned long zero_target; /**< pages to keep zeroed; 0: zero none ahead */
 	_Atomic uint64_t now_ns;
 	_Atomic uint32_t next_cpu; /**< of the next thread that named none */
-	bool own_frames, own_meta, hugepages;
+	bool own_frames, own_meta, hugepages, keep_content;
 	size_t frames_len, meta_len;
 
 	struct lab_events ev;
