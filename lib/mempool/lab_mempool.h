@@ -149,6 +149,9 @@ int lab_mempool_owner_move(const struct rte_mempool *mp, void *obj, uint32_t own
  * - gfp: as lab_gfp_parse(), without ZERO, NOFAIL and DMA. Default ATOMIC|NOWARN. With DIRECT_RECLAIM a
  *   get may wait for the zone's reclaimer; without NOWARN refusals are logged, at most one per 10 s
  * - linux (c): 6.1 or 6.12. Default 6.12
+ * - background (c): who does the background work of the pool's zones (lab_zone_background()): off; thread, one of
+ *   the driver's own; service, an rte_service "labyrinth_POOL" that the application maps to a service lcore.
+ *   Objects keep their content: pages of a pool are never zeroed ahead. Default off
  * - inject_ppm: 0 to 1000000, chance of a refusal of a block, in millionths. Default 0
  * - inject_interval: only every n-th block. Default 1
  * - inject_times: at most n refusals, -1: no limit. Default -1
@@ -165,6 +168,11 @@ int lab_mempool_owner_move(const struct rte_mempool *mp, void *obj, uint32_t own
  * With the defaults every object of a pool can be handed out.
  */
 enum lab_mempool_guard { LAB_MEMPOOL_GUARD_OFF, LAB_MEMPOOL_GUARD_ON, LAB_MEMPOOL_GUARD_ABORT };
+enum lab_mempool_background {
+	LAB_MEMPOOL_BACKGROUND_OFF,
+	LAB_MEMPOOL_BACKGROUND_SERVICE,
+	LAB_MEMPOOL_BACKGROUND_THREAD,
+};
 
 struct lab_mempool_settings {
 	long min_free_kbytes; /**< -1: auto */
@@ -179,7 +187,11 @@ struct lab_mempool_settings {
 	struct lab_inject inject;
 	bool owners;
 	enum lab_mempool_guard guard;
+	enum lab_mempool_background background;
 };
+
+/** "off", "service", "thread". */
+const char *lab_mempool_background_name(enum lab_mempool_background b);
 
 /** The defaults of the table above. */
 struct lab_mempool_settings lab_mempool_settings_default(void);

@@ -109,6 +109,8 @@ check_creation_keys(
 		key = "order";
 	else if (s->linux_version != p->settings.linux_version)
 		key = "linux";
+	else if (s->background != p->settings.background)
+		key = "background";
 	if (key == NULL)
 		return 0;
 	snprintf(err, err_len, "%s cannot change in a running pool: set it before the pool is made",

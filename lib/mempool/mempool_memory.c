@@ -171,6 +171,7 @@ zone_drop(struct lab_pool_zone *z)
 static void
 pool_drop_zones(struct lab_pool *p)
 {
+	lab_pool_background_stop(p);
 	lab_pool_drop_tenants(p);
 	for (uint32_t i = 0; i < p->nr_zones; i++)
 		zone_drop(&p->zones[i]);
@@ -273,6 +274,7 @@ zone_config(const struct lab_pool *p, uintptr_t base, uintptr_t end)
 	cfg.linux_version = s->linux_version;
 	cfg.base = (void *)base;
 	cfg.offline = true;
+	cfg.keep_content = true; /* objects are initialised once */
 	cfg.nr_cpus = p->nr_cpus;
 	cfg.no_pcp = !s->pcp;
 	cfg.min_free_kbytes = 0;
@@ -453,6 +455,8 @@ pool_add_chunk(struct lab_pool *p, unsigned int max_objs, uintptr_t vaddr, rte_i
 	ret = chunk_plan(p, PAGE_ALIGN_UP(vaddr), vaddr + len, max_objs, &c);
 	if (ret == 0 && c.blocks > 0)
 		ret = chunk_online(p, &c, vaddr, iova, obj_cb, arg);
+	if (ret == 0)
+		ret = lab_pool_background_start(p);
 	return ret != 0 ? ret : (int)c.blocks;
 }
 

@@ -89,6 +89,10 @@ struct lab_pool {
 	unsigned int nr_cpus;
 	struct lab_tenants *tenants;
 	pid_t tenants_pid;
+	struct lab_background *background; /* of the process background_pid, as the service is */
+	pid_t background_pid;
+	uint32_t service;
+	bool background_runs;
 	struct lab_mempool_stats stats_base; /* subtracted: what the counters were at the reset */
 
 	uint64_t next_warn_tsc LAB_POOL_ALIGNED; /* refusals are logged no sooner */
@@ -173,6 +177,10 @@ int lab_pool_check_settings(
 int lab_pool_apply_marks(struct lab_pool *p, uint32_t zone);
 int lab_pool_apply_inject(struct lab_pool *p, uint32_t zone, const struct lab_mempool_settings *s);
 int lab_pool_apply(struct lab_pool *p, const char *text, char *err, size_t err_len);
+
+/* mempool_background.c: the caller holds p->lock, or is alone with the pool */
+int lab_pool_background_start(struct lab_pool *p);
+void lab_pool_background_stop(struct lab_pool *p);
 
 /* mempool_tenants.c */
 void lab_pool_drop_tenants(struct lab_pool *p);

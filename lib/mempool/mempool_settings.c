@@ -210,6 +210,30 @@ read_linux(const char *v, struct lab_mempool_settings *s)
 	return true;
 }
 
+static const char *const background_names[] = {
+	[LAB_MEMPOOL_BACKGROUND_OFF] = "off",
+	[LAB_MEMPOOL_BACKGROUND_SERVICE] = "service",
+	[LAB_MEMPOOL_BACKGROUND_THREAD] = "thread",
+};
+
+const char *
+lab_mempool_background_name(enum lab_mempool_background b)
+{
+	return (unsigned int)b < LAB_ARRAY_SIZE(background_names) ? background_names[b] : NULL;
+}
+
+static bool
+read_background(const char *v, struct lab_mempool_settings *s)
+{
+	for (size_t i = 0; i < LAB_ARRAY_SIZE(background_names); i++) {
+		if (strcmp(v, background_names[i]) == 0) {
+			s->background = (enum lab_mempool_background)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static const struct key keys[] = {
 	{"min_free_kbytes", LAB_KEYS_GATE, read_min_free, "kB, or \"auto\""},
 	{"watermark_scale_factor", LAB_KEYS_GATE, read_scale, "1 to 3000"},
@@ -221,6 +245,7 @@ static const struct key keys[] = {
 	{"gfp", LAB_KEYS_GATE, read_gfp,
 		"flags such as ATOMIC|NOWARN, without ZERO, NOFAIL and DMA, of one migratetype"},
 	{"linux", LAB_KEYS_CREATION, read_linux, "6.1 or 6.12"},
+	{"background", LAB_KEYS_CREATION, read_background, "off, service or thread"},
 	{"inject_ppm", LAB_KEYS_INJECT, read_ppm, "0 to 1000000"},
 	{"inject_interval", LAB_KEYS_INJECT, read_interval, "1 to 4294967295"},
 	{"inject_times", LAB_KEYS_INJECT, read_times, "-1 or a number of refusals"},
@@ -342,7 +367,7 @@ lab_mempool_settings_format(const struct lab_mempool_settings *s, char *buf, siz
 		"min_free_kbytes=%s,watermark_scale_factor=%u,boost=%u,lowmem_reserve=%lu,"
 		"allocator=%s,"
 		"pcp=%s,"
-		"order=%u,gfp=0x%x,linux=%s,inject_ppm=%u,inject_interval=%u,"
+		"order=%u,gfp=0x%x,linux=%s,background=%s,inject_ppm=%u,inject_interval=%u,"
 		"inject_times=%" PRId64 ",inject_space=%u,inject_min_order=%u,"
 		"inject_atomic_only=%s,inject_seed=%" PRIu64 ",owners=%s,guard=%s",
 		kbytes, s->watermark_scale_factor, s->watermark_boost_factor, s->lowmem_reserve,
@@ -351,7 +376,7 @@ lab_mempool_settings_format(const struct lab_mempool_settings *s, char *buf, siz
 		: s->pcp   ? "on"
 			   : "off",
 		s->order, s->gfp, s->linux_version == LAB_LINUX_6_1 ? "6.1" : "6.12",
-		in->probability_ppm, in->interval, in->times, in->space, in->min_order,
+		lab_mempool_background_name(s->background), in->probability_ppm, in->interval, in->times, in->space, in->min_order,
 		in->atomic_only ? "on" : "off", in->seed, s->owners ? "on" : "off",
 		lab_guard_setting_name(s->guard));
 }

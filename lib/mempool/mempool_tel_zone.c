@@ -102,6 +102,9 @@ add_zone_counters(struct rte_tel_data *d, const struct lab_zone_stats *s)
 	lab_tel_dict_u64(d, "claim", s->claim);
 	lab_tel_dict_u64(d, "steal", s->steal);
 	lab_tel_dict_u64(d, "bad_free", s->bad_free);
+	lab_tel_dict_u64(d, "zero_hit", s->zero_hit);
+	lab_tel_dict_u64(d, "zero_inline", s->zero_inline);
+	lab_tel_dict_u64(d, "background_rounds", s->background_rounds);
 }
 
 /* What a request of the pool would meet now. */

@@ -131,6 +131,7 @@ add_settings(struct rte_tel_data *d, const struct lab_mempool_settings *s)
 		d, "linux", s->linux_version == LAB_LINUX_6_1 ? "6.1" : "6.12");
 	rte_tel_data_add_dict_string(d, "owners", s->owners ? "on" : "off");
 	rte_tel_data_add_dict_string(d, "guard", lab_guard_setting_name(s->guard));
+	rte_tel_data_add_dict_string(d, "background", lab_mempool_background_name(s->background));
 }
 
 static void

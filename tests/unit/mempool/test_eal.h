@@ -31,10 +31,10 @@
 
 /* Start EAL or end the program as skipped: a machine that cannot is no failure of the driver. */
 static inline void
-test_eal_start_with(const char *name, const char *more)
+test_eal_start_on(const char *name, const char *more, const char *lcores)
 {
-	const char *args[] = {name, "--no-huge", "--no-shconf", "-m", "128", "--no-pci", "-l", "0",
-		"--log-level=mempool.labyrinth:alert", more};
+	const char *args[] = {name, "--no-huge", "--no-shconf", "-m", "128", "--no-pci", "-l",
+		lcores, "--log-level=mempool.labyrinth:alert", more};
 	static char *kept[LAB_ARRAY_SIZE(args)]; /* EAL points into them and reorders argv */
 	char *argv[LAB_ARRAY_SIZE(args) + 1] = {NULL};
 
@@ -46,6 +46,12 @@ test_eal_start_with(const char *name, const char *more)
 		printf("SKIP: EAL does not start here: %s\n", rte_strerror(rte_errno));
 		exit(TEST_SKIP);
 	}
+}
+
+static inline void
+test_eal_start_with(const char *name, const char *more)
+{
+	test_eal_start_on(name, more, "0");
 }
 
 static inline void

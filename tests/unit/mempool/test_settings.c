@@ -53,7 +53,7 @@ every_key_is_read(void **state)
 		"min_free_kbytes=512, watermark_scale_factor=150,boost=15000,lowmem_reserve=7,"
 		"allocator=buddy,pcp=on,order=3,gfp=KERNEL,linux=6.1,inject_ppm=100,inject_interval=2,"
 		"inject_times=5,inject_space=9,inject_min_order=1,inject_atomic_only=on,"
-		"inject_seed=0x10,owners=on,guard=abort,");
+		"inject_seed=0x10,owners=on,guard=abort,background=thread,");
 
 	assert_int_equal(s.min_free_kbytes, 512);
 	assert_int_equal(s.watermark_scale_factor, 150);
@@ -73,6 +73,7 @@ every_key_is_read(void **state)
 	assert_int_equal(s.inject.seed, 16);
 	assert_true(s.owners);
 	assert_true(s.guard == LAB_MEMPOOL_GUARD_ABORT);
+	assert_true(s.background == LAB_MEMPOOL_BACKGROUND_THREAD);
 }
 
 static void
@@ -106,6 +107,7 @@ bad_values_are_named(void **state)
 	EXPECT_ERROR("order=11", "0 to 10");
 	EXPECT_ERROR("pcp=maybe", "on or off");
 	EXPECT_ERROR("linux=5.10", "6.1 or 6.12");
+	EXPECT_ERROR("background=on", "off, service or thread");
 	EXPECT_ERROR("gfp=ATOMIC|ZERO", "ATOMIC|ZERO", "without ZERO");
 	EXPECT_ERROR("gfp=ATOMIC|DMA", "DMA");
 	EXPECT_ERROR("gfp=ATOMIC|MOVABLE|RECLAIMABLE", "one migratetype");
@@ -152,7 +154,7 @@ format_reads_back(void **state)
 	static const char *const texts[] = {"", "min_free_kbytes=auto,pcp=on",
 		("boost=1,order=4,gfp=0x40c20,linux=6.1,inject_ppm=7,inject_times=3,"
 		 "inject_atomic_only=on,inject_seed=18446744073709551615,owners=on,guard=on"),
-		"guard=abort"};
+		"guard=abort,background=service"};
 
 	for (size_t i = 0; i < LAB_ARRAY_SIZE(texts); i++) {
 		struct lab_mempool_settings s = parse(texts[i]), back;
