@@ -85,6 +85,14 @@ static const struct bench_calls calls = {
 BENCH_LOOPS(calls)
 static const bench_loops loops = BENCH_TABLE;
 
+/** What a service thread does for a zone between two batches. */
+static void
+background(void *ctx)
+{
+	while (lab_zone_background(((struct zone *)ctx)->zone, BENCH_ZERO_BATCH) > 0)
+		;
+}
+
 /** Blocks that atomic requests can have before the gate closes. */
 static unsigned long
 capacity_of(struct lab_zone *zone, unsigned int order)
@@ -110,6 +118,8 @@ config_of(const struct variant *v, const struct bench_need *need)
 	cfg.allocator = v->allocator;
 	cfg.base = need->arena;
 	cfg.nr_cpus = cpus < LAB_MAX_CPUS ? cpus : LAB_MAX_CPUS;
+	if (need->writes && v->allocator == LAB_ALLOCATOR_LABYRINTH)
+		cfg.zero_target = need->pages / 4;
 	if (!v->gate) {
 		cfg.min_free_kbytes = 0;
 		cfg.watermark_scale_factor = 1;
@@ -155,13 +165,11 @@ destroy(void *ctx)
 	free(z);
 }
 
-/* A zone that zeroes pages in the background has the call for that as its .background: loop_requests()
- * makes it between two timed batches, so that the column `zero` takes from the stock. */
 #define ZONE(title, says, id, with_gate)                                                           \
 	{                                                                                          \
 		.name = title, .what = says, .flags = BENCH_BOUNDED, .loops = &loops,              \
 		.variant = &(const struct variant){id, with_gate}, .create = create,               \
-		.destroy = destroy,                                                                \
+		.destroy = destroy, .background = background,                                      \
 	}
 
 const struct bench_alloc bench_zones[BENCH_NR_ZONES] = {
