@@ -13,17 +13,6 @@
 #include "orders.h"
 #include "zone.h"
 
-/** The way of most blocks of a labyrinth zone: onto this CPU's stack. */
-static inline bool
-give_short(struct lab_zone *z, void *page, uint32_t pfn, unsigned int order)
-{
-	struct lab_stack_set *set = lab_short_way_back(z, order);
-
-	if (lab_unlikely(set == NULL || pfn == LAB_NO_PFN) || lab_check_block(z, pfn, order) != 0)
-		return false;
-	return percpu_push_one(&set->stack[lab_stack_index(order, lab_class_of(z, pfn))], page);
-}
-
 /** No plain free: frees are watched, which then all come here, or it is no block. */
 static __attribute__((noinline)) int
 free_watched(struct lab_zone *z, uintptr_t off, unsigned int order)
@@ -35,19 +24,17 @@ free_watched(struct lab_zone *z, uintptr_t off, unsigned int order)
 	return pfn != LAB_NO_PFN ? lab_frame_ops(z)->give(z, pfn, order) : -EINVAL;
 }
 
-int
-lab_free_pages(struct lab_zone *z, void *page, unsigned int order)
+static __attribute__((noinline)) int
+free_long(struct lab_zone *z, void *page, unsigned int order)
 {
 	uintptr_t off;
 	uint32_t pfn;
 	int ret;
 
-	if (lab_unlikely(page == NULL))
+	if (page == NULL)
 		return 0;
 	off = lab_offset_of(z, page);
 	pfn = lab_block_pfn_at(off, rd(&z->unwatched), order);
-	if (lab_likely(give_short(z, page, pfn, order)))
-		return 0;
 	ret = lab_likely(pfn != LAB_NO_PFN) ? lab_frame_ops(z)->give(z, pfn, order)
 					    : free_watched(z, off, order);
 	if (lab_unlikely(ret < 0))
@@ -55,6 +42,32 @@ lab_free_pages(struct lab_zone *z, void *page, unsigned int order)
 	if (ret == 0)
 		lab_assert_zone(z);
 	return ret;
+}
+
+/** The way of most frames of a labyrinth zone: onto this CPU's stack. No frame is there while frees are
+ *  watched. */
+static inline bool
+free_short(struct lab_zone *z, void *page)
+{
+	uintptr_t off = lab_offset_of(z, page);
+	unsigned long pfn = off >> LAB_PAGE_SHIFT;
+	struct lab_stack_set *set;
+
+	if (lab_unlikely(!rd(&z->open) || pfn >= rd(&z->unwatched) || (off & (LAB_PAGE_SIZE - 1))))
+		return false;
+	set = lab_own_set(z);
+	if (lab_unlikely(set == NULL || lab_check_block(z, (uint32_t)pfn, 0) != 0))
+		return false;
+	return percpu_push_one(
+		&set->stack[lab_stack_index(0, lab_class_of(z, (uint32_t)pfn))], page);
+}
+
+int
+lab_free_pages(struct lab_zone *z, void *page, unsigned int order)
+{
+	if (lab_likely(order == 0 && free_short(z, page)))
+		return 0;
+	return free_long(z, page, order);
 }
 
 int

@@ -108,9 +108,9 @@ lab_zone_inject(struct lab_zone *z, const struct lab_inject *inject)
 	if (inject->probability_ppm > MILLION || inject->min_order > LAB_MAX_ORDER ||
 		inject->times < -1)
 		return -EINVAL;
-	lab_spin_lock(&z->ring_lock);
+	lab_spin_lock(&z->lock);
 	set(&z->inject, inject);
 	lab_watch(z, LAB_WATCH_INJECT, inject->probability_ppm != 0);
-	lab_spin_unlock(&z->ring_lock);
+	lab_spin_unlock(&z->lock);
 	return 0;
 }

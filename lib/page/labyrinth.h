@@ -45,8 +45,7 @@ lab_short_way(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 	uint8_t open = rd(&z->open);
 	struct lab_stack_set *set;
 
-	if (lab_unlikely(
-		    open == 0 || order > LAB_STACK_MAX_ORDER || (gfp & ~plain) || rd(&z->watched)))
+	if (lab_unlikely(open == 0 || order > LAB_STACK_MAX_ORDER || (gfp & ~plain)))
 		return NULL;
 	if (lab_unlikely(!(open & LAB_OPEN_ALL)) &&
 		(!lab_gfp_is_atomic(gfp) || (gfp & __LAB_GFP_NOMEMALLOC)))

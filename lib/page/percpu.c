@@ -35,6 +35,15 @@ membarrier(int command, unsigned int flags, int cpu)
 	return syscall(SYS_membarrier, command, flags, cpu);
 }
 
+ptrdiff_t percpu_rseq_offset;
+
+/** Before anything of this library runs. */
+__attribute__((constructor(101))) static void
+find_rseq(void)
+{
+	percpu_rseq_offset = __rseq_offset;
+}
+
 bool
 percpu_available(void)
 {
@@ -60,7 +69,9 @@ percpu_pop(const struct percpu *p, void **out, unsigned int n)
 
 	if (n == 0)
 		return true;
-	__asm__ goto(PERCPU_BEGIN "subq %[n], %%rdx\n"
+	__asm__ goto(PERCPU_BEGIN "testl %[closed], %%edx\n"
+				  "jnz %l[miss]\n"
+				  "subq %[n], %%rdx\n"
 				  "jb %l[miss]\n"
 				  "leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"
 				  "movq %[n], %%rdx\n"

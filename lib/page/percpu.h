@@ -60,11 +60,15 @@ struct percpu_stack {
 
 struct percpu {
 	struct percpu_stack *stack;                  /**< of CPU 0 */
-	unsigned int stride;                         /**< bytes from one CPU's to the next one's */
+	uint64_t stride;                             /**< bytes from one CPU's to the next one's */
 	unsigned int nr_cpus;                        /**< at most PERCPU_MAX_CPUS */
 	unsigned int slots;                          /**< pages that a stack has room for */
 	_Atomic uint64_t used[PERCPU_MAX_CPUS / 64]; /**< CPUs that have opened their stack */
 };
+
+_Static_assert(
+	sizeof(((struct percpu *)0)->stride) == 8 && sizeof(((struct percpu *)0)->nr_cpus) == 4,
+	"the sequences read them in memory");
 
 /** Bytes of one stack. */
 static inline size_t
@@ -131,13 +135,19 @@ unsigned long percpu_count(const struct percpu *p);
 
 #if PERCPU_RSEQ
 
+/** Where a thread's struct rseq is from its thread pointer: a copy of the C library's constant that needs no
+ *  relocation. */
+extern ptrdiff_t percpu_rseq_offset;
+
 #define PERCPU_STR_(x) #x
 #define PERCPU_STR(x)  PERCPU_STR_(x)
 
-/* clang-format off: assembler reads better one instruction a line */
+/* Assembler reads better one instruction a line. */
+/* clang-format off */
 
-/** Opens a sequence; ends with rax at this CPU's stack, rcx its word. Jumps to `miss` if there is
- *  none or it is closed. The kernel finds the sequence by its descriptor (label 3). */
+/** Opens a sequence; ends with rax at this CPU's stack, rcx its word, edx the count, which PERCPU_CLOSED
+ *  makes larger than any stack. Jumps to `miss` if there is none. The kernel finds the sequence by its
+ *  descriptor (label 3). */
 #define PERCPU_BEGIN                                                                               \
 	".pushsection __rseq_cs, \"aw\"\n"                                                         \
 	".balign 32\n"                                                                             \
@@ -147,28 +157,26 @@ unsigned long percpu_count(const struct percpu *p);
 	".pushsection __rseq_failure, \"ax\"\n"                                                    \
 	".byte 0x0f, 0xb9, 0x3d\n"                                                                 \
 	".long " PERCPU_STR(RSEQ_SIG) "\n"                                                         \
-				      "4: jmp 5f\n"                                                \
-				      ".popsection\n"                                              \
-				      "5: leaq 3b(%%rip), %%rax\n"                                 \
-				      "movq %%rax, %c[cs](%[rseq])\n"                              \
-				      "1: movl %c[id](%[rseq]), %%eax\n"                           \
-				      "cmpl %[cpus], %%eax\n"                                      \
-				      "jae %l[miss]\n"                                             \
-				      "imulq %[stride], %%rax\n"                                   \
-				      "addq %[stack], %%rax\n"                                     \
-				      "movq (%%rax), %%rcx\n"                                      \
-				      "testl %[closed], %%ecx\n"                                   \
-				      "jnz %l[miss]\n"                                             \
-				      "movl %%ecx, %%edx\n"                                        \
-				      "andl %[count], %%edx\n"
+	"4: jmp 5f\n"                                                                              \
+	".popsection\n"                                                                            \
+	"5: leaq 3b(%%rip), %%rax\n"                                                               \
+	"movq %%rax, %%fs:%c[cs](%[rseq])\n"                                                       \
+	"1: movl %%fs:%c[id](%[rseq]), %%eax\n"                                                    \
+	"cmpl %[cpus], %%eax\n"                                                                    \
+	"jae %l[miss]\n"                                                                           \
+	"imulq %[stride], %%rax\n"                                                                 \
+	"addq %[stack], %%rax\n"                                                                   \
+	"movq (%%rax), %%rcx\n"                                                                    \
+	"movl %%ecx, %%edx\n"                                                                      \
+	"andl %[count], %%edx\n"
 
 #define PERCPU_INPUTS                                                                              \
-	[rseq] "r"((char *)__builtin_thread_pointer() + __rseq_offset),                            \
+	[rseq] "r"(percpu_rseq_offset),                                                            \
 		[cs] "i"(__builtin_offsetof(struct rseq, rseq_cs)),                                \
-		[id] "i"(__builtin_offsetof(struct rseq, cpu_id)), [cpus] "r"(p->nr_cpus),         \
-		[stack] "r"(p->stack), [stride] "r"((uint64_t)p->stride),                          \
+		[id] "i"(__builtin_offsetof(struct rseq, cpu_id)), [cpus] "rm"(p->nr_cpus),        \
+		[stack] "rm"(p->stack), [stride] "rm"(p->stride),                        \
 		[slot] "i"(__builtin_offsetof(struct percpu_stack, slot)),                         \
-		[closed] "i"(PERCPU_CLOSED), [count] "i"(PERCPU_COUNT)
+		[closed] "i"(PERCPU_CLOSED), [count] "i"(PERCPU_COUNT | PERCPU_CLOSED)
 
 /** Pop one page, NULL if there is none. Any context. */
 static inline void *
@@ -176,15 +184,18 @@ percpu_pop_one(const struct percpu *p)
 {
 	void *page;
 
-	__asm__ goto(PERCPU_BEGIN "jz %l[miss]\n"
-				  "movq %c[slot]-8(%%rax,%%rdx,8), %%rdx\n"
-				  "addq %[popped], %%rcx\n"
-				  "movq %%rcx, (%%rax)\n"
-				  "2:\n"
-		     : "=&d"(page)
-		     : PERCPU_INPUTS, [popped] "i"((1UL << PERCPU_POP_SHIFT) - 1)
-		     : "rax", "rcx", "memory", "cc"
-		     : miss);
+	__asm__ goto(PERCPU_BEGIN
+		"decl %%edx\n" /* of an empty stack: wraps around */
+		"cmpl %[closed] - 1, %%edx\n"
+		"jae %l[miss]\n"
+		"movq %c[slot](%%rax,%%rdx,8), %%rdx\n"
+		"addq %[popped], %%rcx\n"
+		"movq %%rcx, (%%rax)\n"
+		"2:\n"
+		: "=&d"(page)
+		: PERCPU_INPUTS, [popped] "i"((1UL << PERCPU_POP_SHIFT) - 1)
+		: "rax", "rcx", "memory", "cc"
+		: miss);
 	return page;
 miss:
 	return NULL;
@@ -194,16 +205,17 @@ miss:
 static inline bool
 percpu_push_one(const struct percpu *p, void *page)
 {
-	__asm__ goto(PERCPU_BEGIN "cmpl %[slots], %%edx\n"
-				  "jae %l[miss]\n"
-				  "movq %[page], %c[slot](%%rax,%%rdx,8)\n"
-				  "incq %%rcx\n"
-				  "movq %%rcx, (%%rax)\n"
-				  "2:\n"
-		     :
-		     : PERCPU_INPUTS, [page] "r"(page), [slots] "r"(p->slots)
-		     : "rax", "rcx", "rdx", "memory", "cc"
-		     : miss);
+	__asm__ goto(PERCPU_BEGIN
+		"cmpl %[slots], %%edx\n"
+		"jae %l[miss]\n"
+		"movq %[page], %c[slot](%%rax,%%rdx,8)\n"
+		"incq %%rcx\n"
+		"movq %%rcx, (%%rax)\n"
+		"2:\n"
+		:
+		: PERCPU_INPUTS, [page] "r"(page), [slots] "rm"(p->slots)
+		: "rax", "rcx", "rdx", "memory", "cc"
+		: miss);
 	return true;
 miss:
 	return false;

@@ -7,13 +7,14 @@
  * Which process this is, without a system call: zones are shared, per-CPU stacks are not.
  */
 #include <pthread.h>
+#include <stddef.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "zone.h"
 
 uint32_t lab_process;
-_Atomic uint32_t lab_set_hint;
+_Atomic uint32_t lab_set_hint = offsetof(struct lab_zone, sets);
 
 static void
 name_process(void)

@@ -27,11 +27,21 @@ lab_zone_set_open(struct lab_zone *z)
 	}
 	min -= min / 2;
 	most += (1UL << LAB_STACK_MAX_ORDER) - 1; /* for every order that has stacks */
-	if (z->store == NULL || !rd(&z->pcp_on))
+	if (z->store == NULL || !rd(&z->pcp_on) || rd(&z->watched))
 		most = NEVER;
 	wr(&z->open_above[0], min - min / 4 + most);
 	wr(&z->open_above[1], rd(&z->wmark[LAB_ALLOC_WMARK_HIGH]) + most);
 	wr(&z->open, lab_open(z, rd(&z->nr_free)));
+}
+
+void
+lab_watch(struct lab_zone *z, uint8_t what, bool on)
+{
+	if (on)
+		atomic_fetch_or_explicit(&z->watched, what, memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(&z->watched, (uint8_t)~what, memory_order_relaxed);
+	lab_zone_set_open(z);
 }
 
 /** [__setup_per_zone_wmarks] */

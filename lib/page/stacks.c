@@ -52,7 +52,7 @@ init_set(struct lab_stack_set *set, unsigned char *at, unsigned int nr_cpus)
 		struct percpu *p = &set->stack[i];
 
 		p->stack = (struct percpu_stack *)at;
-		p->stride = (unsigned int)cpu_bytes();
+		p->stride = cpu_bytes();
 		p->nr_cpus = nr_cpus;
 		p->slots = slots(i);
 		percpu_init(p);
@@ -76,7 +76,8 @@ lab_stacks_claim(struct lab_zone *z)
 		return NULL;
 	for (unsigned int i = 0; i < z->nr_sets; i++) {
 		if (rd(&z->sets[i].process) == me) {
-			wr(&lab_set_hint, i);
+			wr(&lab_set_hint,
+				(uint32_t)((unsigned char *)&z->sets[i] - (unsigned char *)z));
 			return &z->sets[i];
 		}
 	}

@@ -318,15 +318,6 @@ lab_mt_mergeable(unsigned int mt)
 void lab_zone_freeze(struct lab_zone *z);
 void lab_zone_thaw(struct lab_zone *z);
 
-static inline void
-lab_watch(struct lab_zone *z, uint8_t what, bool on)
-{
-	if (on)
-		atomic_fetch_or_explicit(&z->watched, what, memory_order_relaxed);
-	else
-		atomic_fetch_and_explicit(&z->watched, (uint8_t)~what, memory_order_relaxed);
-}
-
 /* settings.c */
 
 #define KB_PER_PAGE (LAB_PAGE_SIZE / 1024)
@@ -335,6 +326,8 @@ lab_watch(struct lab_zone *z, uint8_t what, bool on)
 void lab_zone_set_marks(struct lab_zone *z);
 /** Who may go the short way, after the marks or the caches changed. The zone's lock is held. */
 void lab_zone_set_open(struct lab_zone *z);
+/** Switch what looks at requests: while anything does, none goes the short way. The zone's lock is held. */
+void lab_watch(struct lab_zone *z, uint8_t what, bool on);
 
 static inline bool
 lab_min_free_is_ok(long kbytes, unsigned long nr_pages)
@@ -350,7 +343,7 @@ lab_scale_is_ok(unsigned int factor)
 
 /* process.c */
 extern uint32_t lab_process;
-/** Where this process's set of stacks was found last: a hint. */
+/** Where in a zone this process's set of stacks was found last, in bytes: a hint. */
 extern _Atomic uint32_t lab_set_hint;
 
 /** A number that no other living process has, never 0. */
@@ -364,7 +357,8 @@ lab_process_id(void)
 static inline struct lab_stack_set *
 lab_own_set(struct lab_zone *z)
 {
-	struct lab_stack_set *set = &z->sets[rd(&lab_set_hint)];
+	struct lab_stack_set *set =
+		(struct lab_stack_set *)((unsigned char *)z + rd(&lab_set_hint));
 
 	return lab_likely(rd(&set->process) == lab_process_id()) ? set : lab_stacks_claim(z);
 }
