@@ -54,25 +54,17 @@ zone_put(struct bench_thread *t, void *page)
 	lab_free_pages(((struct zone *)t->ctx)->zone, page, t->order);
 }
 
-/** Bulk requests are of order 0, above the low mark and may bring fewer: the rest one by one. */
 static inline unsigned int
 zone_get_n(struct bench_thread *t, void **pages, unsigned int n)
 {
-	struct lab_zone *zone = ((struct zone *)t->ctx)->zone;
-	unsigned int got = 0;
-
-	if (t->order == 0)
-		got = lab_alloc_pages_bulk(zone, LAB_GFP_ATOMIC, n, pages);
-	while (got < n && (pages[got] = zone_get(t)) != NULL)
-		got++;
-	return got;
+	return lab_alloc_pages_many(
+		((struct zone *)t->ctx)->zone, LAB_GFP_ATOMIC, t->order, n, pages);
 }
 
 static inline void
 zone_put_n(struct bench_thread *t, void **pages, unsigned int n)
 {
-	for (unsigned int i = 0; i < n; i++)
-		zone_put(t, pages[i]);
+	lab_free_pages_many(((struct zone *)t->ctx)->zone, pages, t->order, n);
 }
 
 static const struct bench_calls calls = {

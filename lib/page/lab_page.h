@@ -404,7 +404,9 @@ unsigned int lab_alloc_pages_many(
 	struct lab_zone *zone, lab_gfp_t gfp, unsigned int order, unsigned int n, void **pages);
 
 /**
- * Give n blocks of one order back, each as by lab_free_pages(); NULL entries are not accepted.
+ * Give n blocks of one order back. That each is a block's place in the zone is checked; that it is allocated, with
+ * this order, only where it costs nothing: one that is free already may be found out when it leaves its cache, as
+ * with other caches. lab_free_pages() and guarded mode look at each.
  * @return blocks taken back: from pages[0] on; if fewer than n, errno says why pages[return value] was refused,
  * and those after it are still the caller's.
  */

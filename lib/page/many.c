@@ -35,38 +35,54 @@ lab_alloc_pages_many(
 {
 	unsigned int got = 0;
 
-	if (lab_likely(pop_many(z, gfp, order, n, pages)))
+	if (lab_likely(n > 1 && pop_many(z, gfp, order, n, pages)))
 		return n;
 	while (got < n && (pages[got] = lab_alloc_pages(z, gfp, order)) != NULL)
 		got++;
 	return got;
 }
 
-/** A run of blocks that go to one stack. @return blocks pushed. */
-static unsigned int
-push_run(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
+/** Are all of them addresses at which blocks of the zone start? */
+static inline bool
+all_inside(const struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
 {
-	struct lab_stack_set *set = lab_short_way_back(z, order);
-	unsigned int class = 0, run;
+	uintptr_t span = rd(&z->unwatched) << LAB_PAGE_SHIFT, low = 0, high = 0;
 
-	for (run = 0; run < n && lab_likely(set != NULL); run++) {
-		uint32_t pfn = lab_block_pfn(z, pages[run], order);
+	for (unsigned int i = 0; i < n; i++) {
+		uintptr_t off = lab_offset_of(z, pages[i]);
 
-		if (lab_unlikely(pfn == LAB_NO_PFN) || lab_check_block(z, pfn, order) != 0)
-			break;
-		if (run == 0)
-			class = lab_class_of(z, pfn);
-		else if (lab_class_of(z, pfn) != class)
-			break;
+		low |= off;
+		high = off > high ? off : high;
 	}
-	return run > 0 && percpu_push(&set->stack[lab_stack_index(order, class)], pages, run) ? run
-											      : 0;
+	return high < span && (low & ((LAB_PAGE_SIZE << order) - 1)) == 0;
 }
 
-static bool
-can_push(const struct lab_zone *z)
+/** A burst goes to the stack of the first one's kind. @return false: one by one. */
+static inline bool
+push_many(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
 {
-	return z->store != NULL && !(rd(&z->watched) & ~LAB_WATCH_INJECT);
+	struct lab_stack_set *set = lab_short_way_back(z, order);
+	uint32_t pfn = lab_pfn_of(z, pages[0]);
+
+	if (lab_unlikely(set == NULL || !all_inside(z, pages, order, n)) ||
+		lab_check_block(z, pfn, order) != 0)
+		return false;
+	return percpu_push(&set->stack[lab_stack_index(order, lab_class_of(z, pfn))], pages, n);
+}
+
+/** One by one until one is refused. */
+static unsigned int
+free_each(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		int ret = lab_free_pages(z, pages[i], order);
+
+		if (lab_unlikely(ret != 0)) {
+			errno = -ret;
+			return i;
+		}
+	}
+	return n;
 }
 
 unsigned int
@@ -75,20 +91,13 @@ lab_free_pages_many(struct lab_zone *z, void *const *pages, unsigned int order, 
 	unsigned int done = 0;
 
 	while (done < n) {
-		unsigned int part = n - done < CHUNK ? n - done : CHUNK, run;
+		unsigned int part = n - done < CHUNK ? n - done : CHUNK, freed = part;
 
-		run = lab_likely(can_push(z)) ? push_run(z, pages + done, order, part) : 0;
-		done += run;
-		if (lab_likely(run > 0))
-			continue;
-		/* the stack is full, or a block is the other kind's or bad: one is decided alone */
-		int ret = lab_free_pages(z, pages[done], order);
-
-		if (lab_unlikely(ret != 0)) {
-			errno = -ret;
-			return done;
-		}
-		done++;
+		if (lab_unlikely(part == 1 || !push_many(z, pages + done, order, part)))
+			freed = free_each(z, pages + done, order, part);
+		done += freed;
+		if (lab_unlikely(freed < part))
+			break;
 	}
-	return n;
+	return done;
 }
