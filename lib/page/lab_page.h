@@ -486,6 +486,15 @@ int lab_alloc_pages_flexible(struct lab_zone *zone, lab_gfp_t gfp, const struct 
  */
 int lab_free_blocks(struct lab_zone *zone, struct lab_blocks *blocks);
 
+/**
+ * Take back what the caches of a dead process hold, in a zone that several processes share: nobody else can
+ * reach it. Blocks that the process had been given stay allocated (owner tags tell whose they are), as may
+ * one batch for each of its threads that died while it moved pages, which is counted as lost_pages.
+ * @param pid  of a process that has ended; of a living one -EBUSY, of one without caches in this zone -ENOENT.
+ * @return pages given back. Any thread.
+ */
+long lab_zone_reclaim(struct lab_zone *zone, uint32_t pid);
+
 /* ------------------------------------------------------- reclaim, kswapd */
 
 /**
@@ -629,7 +638,8 @@ struct lab_zone_stats {
 	uint64_t pcp_hit, pcp_refill, pcp_drain_pages;
 	uint64_t claim, steal; /**< fallback: whole pageblocks taken, single blocks taken */
 	uint64_t highatomic_reserve, highatomic_unreserve; /**< pageblocks */
-	uint64_t contended; /**< refused, though others may have moved the last free pages past the
+	uint64_t lost_pages; /**< at most so many were in the hands of processes that died */
+	uint64_t contended;  /**< refused, though others may have moved the last free pages past the
 	                                request each time it looked (labyrinth allocator) */
 	/* lab_alloc_pages_flexible(): calls served with less than they wished for */
 	uint64_t graceful_order[LAB_NR_ORDERS]; /**< one smaller block, by its order */

@@ -327,7 +327,6 @@ percpu_take_dead(const struct percpu *p, void **out, unsigned int n)
 		for (; got < n && (word & PERCPU_COUNT) != 0; word--)
 			out[got++] = s->slot[(word & PERCPU_COUNT) - 1];
 		atomic_store(&s->word, word);
-		atomic_store(&s->moves, atomic_load(&s->moves) & ~UINT64_C(0xffffffff));
 	}
 	return got;
 }
@@ -351,6 +350,21 @@ void
 percpu_move_end(_Atomic uint64_t *moves, unsigned int pages)
 {
 	atomic_fetch_sub(moves, pages);
+}
+
+unsigned long
+percpu_end_dead_moves(const struct percpu *p)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int i = 0; i < p->nr_cpus; i++) {
+		_Atomic uint64_t *moves = &stack_of(p, i)->moves;
+		uint32_t open = (uint32_t)atomic_load(moves);
+
+		pages += open;
+		atomic_fetch_sub(moves, open);
+	}
+	return pages;
 }
 
 void

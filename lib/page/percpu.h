@@ -99,6 +99,8 @@ unsigned int percpu_steal(const struct percpu *p, void **out, unsigned int n);
 /** Take up to n pages of a process that is dead, so that nothing else happens to its stacks.
  *  @return how many. */
 unsigned int percpu_take_dead(const struct percpu *p, void **out, unsigned int n);
+/** Forget the moves of a dead process. @return pages that were in them, at most. */
+unsigned long percpu_end_dead_moves(const struct percpu *p);
 
 /** After a push or pop failed: open this CPU's stack if a thief left it closed. Any context. */
 void percpu_reopen(struct percpu *p);

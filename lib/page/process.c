@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "zone.h"
@@ -25,6 +26,12 @@ name_process(void)
 bool
 lab_process_is_gone(pid_t pid)
 {
+	siginfo_t end = {0};
+
+	/* a child that nobody has waited for is still there, but runs nothing any more */
+	if (pid != 0 && waitid(P_PID, (id_t)pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		end.si_pid == pid)
+		return true;
 	return pid == 0 || (kill(pid, 0) != 0 && errno == ESRCH);
 }
 

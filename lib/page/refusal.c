@@ -152,6 +152,7 @@ add_events(struct lab_zone_stats *out, const struct lab_events *ev)
 	out->highatomic_unreserve = rd(&ev->highatomic_unreserve);
 	out->zero_inline = rd(&ev->zero_inline);
 	out->contended = rd(&ev->contended);
+	out->lost_pages = rd(&ev->lost_pages);
 	for (unsigned int i = 0; i < LAB_NR_ORDERS; i++)
 		out->graceful_order[i] = rd(&ev->graceful_order[i]);
 	out->graceful_scattered = rd(&ev->graceful_scattered);

@@ -310,6 +310,16 @@ lab_stacks_drain(struct lab_zone *z)
 	return pages;
 }
 
+static unsigned long
+dead_moves(const struct lab_stack_set *set)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int i = 0; i < LAB_NR_STACKS; i++)
+		pages += percpu_end_dead_moves(&set->stack[i]);
+	return pages;
+}
+
 unsigned long
 lab_stacks_bury(struct lab_zone *z, struct lab_stack_set *set)
 {
@@ -326,6 +336,7 @@ lab_stacks_bury(struct lab_zone *z, struct lab_stack_set *set)
 			pages += n << order;
 		}
 	}
+	lab_event_add(z, lost_pages, dead_moves(set));
 	wr(&set->process, 0);
 	return pages;
 }
@@ -370,4 +381,25 @@ lab_stacks_stats(const struct lab_zone *z, struct lab_zone_stats *out)
 {
 	for (unsigned int i = 0; i < z->nr_sets; i++)
 		set_stats(&z->sets[i], out);
+}
+
+/* ------------------------------------------------------------ the dead's */
+
+long
+lab_zone_reclaim(struct lab_zone *z, uint32_t pid)
+{
+	const uint32_t burying = UINT32_MAX;
+
+	for (unsigned int i = 0; pid != 0 && i < z->nr_sets; i++) {
+		uint32_t expected = pid;
+
+		if (rd(&z->sets[i].process) != pid)
+			continue;
+		if (!lab_process_is_gone((pid_t)pid))
+			return -EBUSY;
+		/* one that buries is enough */
+		if (atomic_compare_exchange_strong(&z->sets[i].process, &expected, burying))
+			return (long)lab_stacks_bury(z, &z->sets[i]);
+	}
+	return -ENOENT;
 }

@@ -101,7 +101,7 @@ struct lab_events {
 	_Atomic uint64_t direct_reclaim, reclaimed_pages;
 	_Atomic uint64_t claim, steal;
 	_Atomic uint64_t highatomic_reserve, highatomic_unreserve;
-	_Atomic uint64_t contended;
+	_Atomic uint64_t contended, lost_pages;
 	_Atomic uint64_t graceful_order[LAB_NR_ORDERS];
 	_Atomic uint64_t graceful_scattered, graceful_partial, graceful_missed;
 	_Atomic uint64_t zero_inline, zero_inline_pages, zero_hit;

@@ -12,6 +12,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +21,10 @@
 
 #include "lab_base.h"
 #include "lab_page.h"
+#include "percpu.h"
+
+/* Does this build, on this kernel, have per-CPU caches? */
+static bool caches;
 
 static struct lab_zone *
 make(unsigned long nr_pages, long min_free_kbytes, bool stacks)
@@ -368,6 +374,57 @@ test_signal_handler(void **state)
 	lab_zone_destroy(barren);
 }
 
+/* -------------------------------------------------------- a dead process */
+
+static void
+use_and_die(struct lab_zone *z)
+{
+	void *page[200];
+
+	for (unsigned int i = 0; i < 200; i++)
+		page[i] = lab_alloc_pages(z, LAB_GFP_ATOMIC, i % 4);
+	for (unsigned int i = 0; i < 200; i++)
+		lab_free_pages(z, page[i], i % 4);
+	kill(getpid(), SIGKILL);
+}
+
+static void
+test_dead_process(void **state)
+{
+	struct lab_zone_config cfg = lab_zone_config_default(8192);
+	struct lab_zone_stats s;
+	struct lab_zone *z;
+	unsigned long n = 0;
+	int status;
+	pid_t pid;
+
+	cfg.allocator = LAB_ALLOCATOR_LABYRINTH;
+	cfg.nr_cpus = sysconf(_SC_NPROCESSORS_CONF);
+	cfg.nr_processes = 2;
+	cfg.min_free_kbytes = 0;
+	cfg.meta_len = lab_zone_meta_size(&cfg);
+	cfg.meta =
+		mmap(NULL, cfg.meta_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(cfg.meta, MAP_FAILED);
+	assert_int_equal(lab_zone_create(&z, &cfg), 0);
+	assert_non_null(lab_alloc_page_gfp_atomic(z));
+	assert_int_equal(lab_zone_reclaim(z, (uint32_t)getpid()), caches ? -EBUSY : -ENOENT);
+	pid = fork();
+	if (pid == 0)
+		use_and_die(z);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_true(lab_zone_reclaim(z, (uint32_t)pid) > 0 || !caches);
+	assert_int_equal(lab_zone_reclaim(z, (uint32_t)pid), -ENOENT);
+	while (lab_alloc_page_gfp_atomic(z) != NULL)
+		n++;
+	assert_int_equal(n, 8191);
+	lab_zone_stats_get(z, &s);
+	assert_int_equal(s.lost_pages, 0);
+	lab_zone_destroy(z);
+	munmap(cfg.meta, cfg.meta_len);
+}
+
 /* ---------------------------------------------------------- other ends */
 
 static void
@@ -424,9 +481,11 @@ main(void)
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_no_page_is_out_of_reach),
 		cmocka_unit_test(test_signal_handler),
+		cmocka_unit_test(test_dead_process),
 		cmocka_unit_test(test_online),
 		cmocka_unit_test(test_static),
 	};
 
+	caches = percpu_available();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
