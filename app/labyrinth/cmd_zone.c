@@ -280,6 +280,22 @@ drain(struct app *app, const struct cmd_args *a)
 	return 0;
 }
 
+/* Can a request that was refused pass when nothing but its being tried again has changed? Not if
+ * each is refused: then there is no lot and no counting down. */
+static bool
+lot_decides(double p, const char *more)
+{
+	static const char *const counted[] = {"interval=", "times=", "space="};
+
+	if ((unsigned int)(p * 1e6 + 0.5) < 1000000)
+		return p > 0;
+	for (unsigned int i = 0; i < RTE_DIM(counted); i++) {
+		if (strstr(more, counted[i]))
+			return true;
+	}
+	return false;
+}
+
 /* inject probability 0.01 times 5: to the driver's inject_* keys. */
 static int
 inject(struct app *app, const struct cmd_args *a)
@@ -287,6 +303,7 @@ inject(struct app *app, const struct cmd_args *a)
 	static const char *const keys[] = {
 		"interval", "times", "space", "min_order", "seed", "atomic_only"};
 	char text[512], words[CLI_REST_LEN], *save = NULL, *end;
+	const char *more = cmd_arg(a, "more") ? cmd_arg(a, "more") : "";
 	double p = strtod(cmd_arg(a, "probability"), &end);
 	size_t used;
 
@@ -297,7 +314,7 @@ inject(struct app *app, const struct cmd_args *a)
 		"inject_interval=1,inject_times=-1,inject_space=0,inject_min_order=0,"
 		"inject_atomic_only=off,inject_seed=%" PRIu64 ",inject_ppm=%u",
 		app->opt.seed, (unsigned int)(p * 1e6 + 0.5));
-	snprintf(words, sizeof(words), "%s", cmd_arg(a, "more") ? cmd_arg(a, "more") : "");
+	snprintf(words, sizeof(words), "%s", more);
 	for (char *item = strtok_r(words, " ,", &save); item; item = strtok_r(NULL, " ,", &save)) {
 		char *eq = strchr(item, '=');
 		bool known = false;
@@ -314,7 +331,7 @@ inject(struct app *app, const struct cmd_args *a)
 			return cmd_fail(app, -E2BIG, "too many words");
 		used += snprintf(text + used, sizeof(text) - used, ",inject_%s", item);
 	}
-	app->vtime.injecting = p > 0;
+	app->vtime.injecting = lot_decides(p, more);
 	return apply(app, NULL, text);
 }
 

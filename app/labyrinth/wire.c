@@ -260,12 +260,10 @@ wires_step(struct app *app, uint64_t now_ns)
 bool
 wires_starved(const struct app *app)
 {
-	struct lab_wire_stats s;
 	struct wire_port *wp;
 
 	WIRE_FOREACH (app, wp) {
-		lab_wire_stats_get(wp->wire, &s);
-		if (s.bare_refused > 0)
+		if (lab_wire_starved(wp->wire))
 			return true;
 	}
 	return false;

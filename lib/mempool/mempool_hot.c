@@ -180,7 +180,7 @@ any_free(const struct rte_mempool *mp, enum lab_cause cause, unsigned int got)
 {
 	if (got > 0)
 		return true;
-	return cause != LAB_CAUSE_EXHAUSTED && lab_pool_get_count(mp) > 0;
+	return cause != LAB_CAUSE_EXHAUSTED && lab_pool_any_free(mp);
 }
 
 static int __attribute__((noinline, cold))

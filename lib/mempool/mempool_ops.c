@@ -35,18 +35,25 @@ lab_pool_uses_ops(const struct rte_mempool *mp)
 }
 
 static unsigned long
-zone_free_objects(struct lab_zone *zone, unsigned int order)
+free_in_blocks(struct lab_zone *zone, unsigned int order)
 {
 	struct lab_free_counts counts;
-	struct lab_zone_info info;
 	unsigned long n = 0;
 
 	lab_zone_free_counts(zone, &counts);
 	for (unsigned int o = order; o < LAB_NR_ORDERS; o++)
 		for (int mt = 0; mt < LAB_MIGRATE_TYPES; mt++)
 			n += counts.blocks[o][mt] << (o - order);
+	return n;
+}
+
+static unsigned long
+free_in_pcp(struct lab_zone *zone, unsigned int order)
+{
+	struct lab_zone_info info;
+
 	lab_zone_info_get(zone, &info);
-	return n + (info.nr_pcp >> order);
+	return info.nr_pcp >> order;
 }
 
 /* Objects whose whole block is free. A pool whose memory was taken back has none. */
@@ -61,8 +68,26 @@ lab_pool_get_count(const struct rte_mempool *mp)
 		return 0;
 	nr = __atomic_load_n(&p->nr_zones, __ATOMIC_ACQUIRE);
 	for (uint32_t i = 0; i < nr; i++)
-		n += zone_free_objects(p->zones[i].zone, p->order);
+		n += free_in_blocks(p->zones[i].zone, p->order) +
+		     free_in_pcp(p->zones[i].zone, p->order);
 	return (unsigned int)n;
+}
+
+bool
+lab_pool_any_free(const struct rte_mempool *mp)
+{
+	const struct lab_pool *p = mp->pool_data;
+	uint32_t nr;
+
+	if (p == NULL || mp->nb_mem_chunks == 0)
+		return false;
+	nr = __atomic_load_n(&p->nr_zones, __ATOMIC_ACQUIRE);
+	for (uint32_t i = 0; i < nr; i++) {
+		if (free_in_blocks(p->zones[i].zone, p->order) > 0 ||
+			free_in_pcp(p->zones[i].zone, p->order) > 0)
+			return true;
+	}
+	return false;
 }
 
 static bool

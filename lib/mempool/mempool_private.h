@@ -120,6 +120,8 @@ lab_pool_obj_to_block(const struct lab_pool *p, uintptr_t base, uintptr_t obj)
 bool lab_pool_uses_ops(const struct rte_mempool *mp);
 struct lab_pool *lab_pool_of(const struct rte_mempool *mp);
 unsigned int lab_pool_get_count(const struct rte_mempool *mp);
+/** Whether that is above 0, for less. */
+bool lab_pool_any_free(const struct rte_mempool *mp);
 void lab_pool_set_last_cause(enum lab_cause cause);
 
 /* mempool_hot.c */

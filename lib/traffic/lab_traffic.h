@@ -473,6 +473,8 @@ void lab_wire_quit(struct lab_wire *w);
 /** Time of the next arrival or end of a sending, UINT64_MAX if none: how far virtual time can jump.
  * Wire. */
 uint64_t lab_wire_next_event(const struct lab_wire *w);
+/** Is a descriptor bare because its refill was refused, so that each poll tries again? Any thread. */
+bool lab_wire_starved(const struct lab_wire *w);
 bool lab_wire_done(const struct lab_wire *w); /**< the arrival process has ended. Any thread. */
 
 /** Sums over all queues. Any thread; exact when the wire stands still, else each counter by itself.

@@ -89,6 +89,16 @@ lab_wire_queue_stats_get(const struct lab_wire *w, uint16_t queue, struct lab_wi
 	return 0;
 }
 
+bool
+lab_wire_starved(const struct lab_wire *w)
+{
+	for (uint16_t i = 0; i < w->cfg.nb_queues; i++) {
+		if ((uint32_t)ctr_get(&w->q[i].poll.refusal) > 0)
+			return true;
+	}
+	return false;
+}
+
 uint64_t
 lab_wire_flow_offered(const struct lab_wire *w, uint32_t flow)
 {

@@ -98,4 +98,33 @@ stamped "loss by stamps in virtual time" '/wire:b/d; 1i set time virtual
     s/poisson:rate=100k/onoff:rate=5M,on=500us,off=1500us/'
 check "  many are dropped, and the stamps show all but the last" quiet jq -e \
     '.dropped > 10000 and .lost <= .dropped and .lost > 0.9 * .dropped' "$LAB_TMP/stamps"
+
+# Where every page is refused, virtual time goes from event to event; where a lot could let one pass, each
+# poll is run. With a count that never runs out both are the same, and so is where the packets went.
+refused_all() {
+    wires "0@0,1@$two" --mbcache=0 <<C
+set time virtual
+port attach wire:a,rxd=64,arrival=onoff:rate=5M,on=100us,off=900us,size=64-1500
+port attach wire:b,rxd=64,arrival=poisson:rate=30k
+set fwd rxonly
+port start all
+clear ledger
+run 5ms
+inject probability 1$1
+run 50ms
+inject off
+run 5ms
+echo <<<
+show ledger json
+echo >>>
+C
+    check "every page refused$1: it runs" [ $? = 0 ] || tail -n 20 "$out"
+    ledgers '.[0]' >"$LAB_TMP/ledger"
+    note "$(jq -c '[.offered, .drops, .failures.injected]' "$LAB_TMP/ledger")"
+    jq 'del(.failures)' "$LAB_TMP/ledger" >"$2"
+}
+refused_all "" "$LAB_TMP/by-event"
+refused_all " times=1000000000" "$LAB_TMP/by-poll"
+check "  packets are lost to it" quiet jq -e '.drops.injected > 10000 and .delivered > 1000' "$LAB_TMP/by-event"
+check "  from event to event, the same ledger as poll by poll" cmp "$LAB_TMP/by-event" "$LAB_TMP/by-poll"
 finish
