@@ -159,15 +159,17 @@ config_rxtx(struct app *app)
 	json_t *ports = json_array();
 
 	PORT_FOREACH (app, id) {
-		const struct port *p = &app->ports.p[id];
+		json_t *one = port_rxtx_json(app, id);
 
-		json_array_append_new(
-			ports, json_pack("{si si si si si ss}", "port", id, "rxq", p->nb_rxq, "txq",
-				       p->nb_txq, "rxd", p->nb_rxd, "txd", p->nb_txd, "pool",
-				       p->mp ? p->mp->name : ""));
+		if (one == NULL) {
+			json_decref(ports);
+			return NULL;
+		}
+		json_array_append_new(ports, one);
 	}
-	return json_pack("{ss si si so}", "mode", app->fwd.engine->name, "burst", app->opt.burst,
-		"nb_ports", (int)app->fwd.nr_used_ports, "ports", ports);
+	return json_pack("{ss si si si so}", "mode", app->fwd.engine->name, "burst", app->opt.burst,
+		"nb_cores", (int)fwd_nr_cores(app), "nb_ports", (int)app->fwd.nr_used_ports,
+		"ports", ports);
 }
 
 static json_t *
@@ -207,7 +209,8 @@ show_config(struct app *app, const struct cmd_args *a)
 		out = config_cores(app);
 	else
 		out = config_txpkts(app);
-	json_object_set_new(out, "config", json_string(what));
+	if (out)
+		json_object_set_new(out, "config", json_string(what));
 	return out;
 }
 
@@ -235,16 +238,12 @@ print_rxtx(const json_t *shown)
 	const json_t *p;
 	size_t i;
 
-	printf("  %s packet forwarding packets/burst=%" PRId64 "\n  nb forwarding ports=%" PRId64
-	       "\n",
+	printf("  %s packet forwarding packets/burst=%" PRId64 "\n  nb forwarding cores=%" PRId64
+	       " - nb forwarding ports=%" PRId64 "\n",
 		json_string_value(json_object_get(shown, "mode")), num(shown, "burst"),
-		num(shown, "nb_ports"));
-	json_array_foreach (json_object_get(shown, "ports"), i, p) {
-		printf("  port %" PRId64 ": RX queue number: %" PRId64 " Tx queue number: %" PRId64
-		       "\n    RX desc=%" PRId64 "\n    TX desc=%" PRId64 "\n    mempool=%s\n",
-			num(p, "port"), num(p, "rxq"), num(p, "txq"), num(p, "rxd"), num(p, "txd"),
-			json_string_value(json_object_get(p, "pool")));
-	}
+		num(shown, "nb_cores"), num(shown, "nb_ports"));
+	json_array_foreach (json_object_get(shown, "ports"), i, p)
+		port_print_rxtx(p);
 }
 
 static void

@@ -159,6 +159,8 @@ unsigned int fwd_round(struct app *app);
 void fwd_clear_stats(struct app *app);
 
 /** "io packet forwarding - ports=2 ..." and its streams. */
+/** Forwarding cores, of which one for the wires is none. */
+unsigned int fwd_nr_cores(const struct app *app);
 void fwd_print_config(struct app *app);
 void fwd_print_stats(struct app *app);
 json_t *fwd_stats_json(struct app *app);

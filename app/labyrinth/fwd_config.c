@@ -224,17 +224,25 @@ print_lcore(const struct app *app, const struct fwd_lcore *lc)
 	printf("\n");
 }
 
+unsigned int
+fwd_nr_cores(const struct app *app)
+{
+	const struct fwd *f = &app->fwd;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < f->nr_lcores; i++)
+		n += f->lcores[i].role == FWD_STREAMS;
+	return n;
+}
+
 void
 fwd_print_config(struct app *app)
 {
 	const struct fwd *f = &app->fwd;
-	unsigned int cores = 0;
 
-	for (unsigned int i = 0; i < f->nr_lcores; i++)
-		cores += f->lcores[i].role == FWD_STREAMS;
 	printf("%s packet forwarding - ports=%u - cores=%u - streams=%u - NUMA support enabled, "
 	       "time: %s\n",
-		f->engine->name, f->nr_used_ports, cores, f->nr_streams,
+		f->engine->name, f->nr_used_ports, fwd_nr_cores(app), f->nr_streams,
 		app->clock.kind == LAB_CLOCK_VIRTUAL ? "virtual" : "real");
 	for (unsigned int i = 0; i < f->nr_lcores; i++)
 		print_lcore(app, &f->lcores[i]);

@@ -97,10 +97,12 @@ int port_socket(uint16_t id);
 int port_parse(struct app *app, const char *text, bool all, uint16_t *id);
 
 json_t *port_info_json(struct app *app, uint16_t id);
+json_t *port_rxtx_json(struct app *app, uint16_t id);
 json_t *port_stats_json(struct app *app, uint16_t id);
 json_t *port_xstats_json(struct app *app, uint16_t id);
 json_t *port_summary_json(struct app *app, uint16_t id);
 void port_print_info(const json_t *ports);
+void port_print_rxtx(const json_t *port);
 void port_print_stats(const json_t *ports);
 void port_print_xstats(const json_t *ports);
 void port_print_summary(const json_t *ports);

@@ -308,6 +308,7 @@ wire_port_counts(const struct wire_port *wp, struct port_counts *out)
 	lab_wire_stats_get(wp->wire, &s);
 	memset(out, 0, sizeof(*out));
 	out->ipackets = s.taken;
+	out->ibytes = s.taken_bytes;
 	out->opackets = s.tx_packets;
 	out->obytes = s.tx_bytes;
 	/* what a NIC counts: arrivals without a descriptor as missed, refused refills as nombuf */

@@ -412,7 +412,7 @@ struct lab_wire_config {
 
 struct lab_wire_stats {
 	uint64_t offered, offered_bytes; /**< arrivals */
-	uint64_t taken;                  /**< packets given to rx_burst's caller */
+	uint64_t taken, taken_bytes;     /**< packets given to rx_burst's caller */
 	uint64_t drops[LAB_WIRE_MAX_DROPS];
 	uint64_t filled; /**< packets waiting in the Rx ring: in flight */
 	/** Descriptors; their sum is rxd times the queues. */

@@ -34,7 +34,8 @@ struct wire_hook {
 
 /** Written by the poller (and by start and stop, when nobody polls). */
 struct wire_poller {
-	uint64_t taken;       /* packets given to the application */
+	uint64_t taken; /* packets given to the application */
+	uint64_t taken_bytes;
 	uint64_t taken_descs; /* descriptors that they held */
 	uint64_t refills;     /* mbufs posted */
 	uint64_t unposted;    /* of them freed by a stop */

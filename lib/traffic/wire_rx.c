@@ -72,6 +72,16 @@ count_descs(const struct wire_queue *q, struct rte_mbuf **pkts, uint16_t n)
 	return descs;
 }
 
+static inline uint64_t
+count_bytes(struct rte_mbuf **pkts, uint16_t n)
+{
+	uint64_t bytes = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		bytes += pkts[i]->pkt_len;
+	return bytes;
+}
+
 uint16_t
 wire_rx_callback(uint16_t port, uint16_t queue, struct rte_mbuf *pkts[], uint16_t nb_pkts,
 	uint16_t max_pkts, void *hook)
@@ -82,6 +92,7 @@ wire_rx_callback(uint16_t port, uint16_t queue, struct rte_mbuf *pkts[], uint16_
 	if (q == NULL)
 		return nb_pkts;
 	ctr_add(&q->poll.taken, nb_pkts);
+	ctr_add(&q->poll.taken_bytes, count_bytes(pkts, nb_pkts));
 	ctr_add(&q->poll.taken_descs, count_descs(q, pkts, nb_pkts));
 	ctr_add(&q->poll.room, max_pkts - nb_pkts);
 	bare = q->rxd - (uint32_t)wire_outstanding(q);

@@ -15,6 +15,7 @@ static void
 add_packets(const struct wire_queue *q, struct lab_wire_stats *s)
 {
 	s->taken += ctr_get(&q->poll.taken);
+	s->taken_bytes += ctr_get(&q->poll.taken_bytes);
 	for (unsigned int i = 0; i < LAB_WIRE_MAX_DROPS; i++)
 		s->drops[i] += ctr_get(&q->line.drops[i]);
 	s->filled += rte_ring_count(q->rx);

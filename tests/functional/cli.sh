@@ -334,6 +334,28 @@ printf 'load %s\n' "$file" >"$file"
 check_not "a file that loads itself ends" labyrinth --cmdline-file "$file"
 check_match "  with a message" 'loaded more than 8 deep' "$err"
 
+# ---------------------------------------------------------------- as testpmd says it
+# labels: what stands before the values of `show port info` and `show config rxtx`.
+labels() {
+    sed -n '/packet forwarding packets/,/Device error handling mode/p' "$1" | grep -E '[:=]' |
+        sed -E 's/^testpmd> //; s/[0-9a-fx]+//g; s/(:|=) .*/\1/; s/ +$//' | sort -u
+}
+if command -v dpdk-testpmd >/dev/null; then
+    commands <<'COMMANDS'
+show config rxtx
+show port info 0
+COMMANDS
+    printf 'show config rxtx\nshow port info 0\nquit\n' | timeout 60 dpdk-testpmd "${EAL[@]}" \
+        "${PORTS[@]}" -- -i --total-num-mbufs=2048 >"$LAB_TMP/testpmd.out" 2>"$LAB_TMP/testpmd.err"
+    labels "$LAB_TMP/testpmd.out" >"$LAB_TMP/labels"
+    check "testpmd has lines to compare with" [ "$(wc -l <"$LAB_TMP/labels")" -gt 30 ]
+    missing=$(comm -23 "$LAB_TMP/labels" <(labels "$out"))
+    check "each line of testpmd's port info and rxtx configuration is there" [ -z "$missing" ] ||
+        echo "$missing"
+else
+    note "no dpdk-testpmd to compare with"
+fi
+
 # ---------------------------------------------------------------- the shell
 shell=(timeout 60 "$app" "${EAL[@]}" "${PORTS[@]}" -- -i --total-num-mbufs=2048)
 printf 'show port summary all\nnonsense\necho still here' | "${shell[@]}" >"$out" 2>"$err"

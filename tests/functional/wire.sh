@@ -99,6 +99,13 @@ stamped "loss by stamps in virtual time" '/wire:b/d; 1i set time virtual
 check "  many are dropped, and the stamps show all but the last" quiet jq -e \
     '.dropped > 10000 and .lost <= .dropped and .lost > 0.9 * .dropped' "$LAB_TMP/stamps"
 
+# Bytes are counted as the packets are.
+{ sed 's/wire:a,.*/wire:a,arrival=constant:rate=100k,size=100/; /wire:b/d; 1i set time virtual' < <(body io)
+  echo 'echo <<<'; echo 'show port stats 0 json'; echo 'echo >>>'; } | wires "0@0,1@$two"
+check "bytes: it runs" [ $? = 0 ]
+check "  100 for each packet" quiet ledgers -e \
+    '.[-1].ports[0] | .rx_packets > 1000 and .rx_bytes == 100 * .rx_packets and .tx_bytes == 100 * .tx_packets'
+
 # Where every page is refused, virtual time goes from event to event; where a lot could let one pass, each
 # poll is run. With a count that never runs out both are the same, and so is where the packets went.
 refused_all() {
