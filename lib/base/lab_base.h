@@ -15,11 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/** Elements of an array (not of a pointer). */
 #define LAB_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define LAB_CACHE_LINE    64
+/** Bytes of a cache line on the machines that this is built for. */
+#define LAB_CACHE_LINE 64
 
 /* ------------------------------------------------------- assertion tiers */
 
+/** Ends the program with file, line and the condition if it does not hold; in every build. */
 #define lab_assert_always(cond)                                                                    \
 	do {                                                                                       \
 		if (__builtin_expect(!(cond), 0)) {                                                \
@@ -29,6 +32,7 @@
 		}                                                                                  \
 	} while (0)
 
+/** Compiled, never evaluated: what a tier that is off becomes. */
 #define lab_assert_never(cond) ((void)sizeof(!(cond)))
 
 /** Checks one operation; on in the tests' builds (meson -Dasserts=internal). */
@@ -49,7 +53,7 @@
 
 /** xoshiro256** (Blackman and Vigna, doi 10.1145/3460772). The same seed, the same sequence. */
 struct lab_rng {
-	uint64_t s[4];
+	uint64_t s[4]; /**< the state; not all zero, which lab_rng_seed() sees to */
 };
 
 /** splitmix64: one step, for seeding and for deriving a stream's seed from a run's. */
@@ -63,6 +67,7 @@ lab_splitmix64(uint64_t *x)
 	return z ^ (z >> 31);
 }
 
+/** Start the sequence of a seed; any value is good. */
 static inline void
 lab_rng_seed(struct lab_rng *r, uint64_t seed)
 {
@@ -70,6 +75,7 @@ lab_rng_seed(struct lab_rng *r, uint64_t seed)
 		r->s[i] = lab_splitmix64(&seed);
 }
 
+/** The next 64 random bits. One thread per generator. */
 static inline uint64_t
 lab_rng_u64(struct lab_rng *r)
 {

@@ -62,13 +62,15 @@ struct lab_zone *lab_tenants_zone(const struct lab_tenants *t);
 
 /** What the tenants hold and did. Pages are frames; counters run since creation. */
 struct lab_tenants_info {
-	unsigned long blocks, max_blocks;
+	unsigned long blocks;                         /**< held */
+	unsigned long max_blocks;                     /**< that can be held */
 	unsigned long pages;                          /**< held in all */
 	unsigned long pages_mt[LAB_MIGRATE_PCPTYPES]; /**< by migratetype of the request */
-	unsigned long blocks_order[LAB_NR_ORDERS];
+	unsigned long blocks_order[LAB_NR_ORDERS];    /**< held, by order */
 	/** Freed by churn (or reclaimed, with regrow) and not yet got back. */
 	unsigned long owed_pages;
-	uint64_t allocs, frees;   /**< blocks; those of lab_age_load() and splits count too */
+	uint64_t allocs;          /**< blocks; those of lab_age_load() and splits count too */
+	uint64_t frees;           /**< blocks, likewise */
 	uint64_t refused;         /**< requests of tenants that the zone refused */
 	uint64_t reclaimed_pages; /**< given back by lab_tenants_reclaim() */
 	uint64_t churned;         /**< blocks replaced by lab_tenants_step() */
@@ -153,8 +155,8 @@ const char *lab_age_model_help(enum lab_age_model model);
 
 /** What to do. Start from lab_age_config_default(). Shares and weights are relative. */
 struct lab_age_config {
-	enum lab_age_model model;
-	uint64_t seed;
+	enum lab_age_model model; /**< whose tenants come and go */
+	uint64_t seed; /**< of everything random; the same one gives the same placement */
 	/** Target: share of the managed frames that is not free, whoever holds them, 0 to 1. */
 	double occupancy;
 	double occupancy_tolerance; /**< absolute; one frame beside the target is always met */
@@ -166,9 +168,11 @@ struct lab_age_config {
 	double round_share;     /**< share of the held blocks replaced a round, 0 to 1 (churn) */
 	/** Shares of the tenants' blocks, 0 to 1; the rest is movable. For scatter `unmovable` is the
 	 *  share of the frames held at the end, and `reclaimable` is not used. */
-	double unmovable, reclaimable;
+	double unmovable;
+	double reclaimable;                 /**< see unmovable */
 	double order_weight[LAB_NR_ORDERS]; /**< sizes: relative number of blocks of each order */
-	double short_life, long_life;       /**< mean lifetimes in rounds (lifetimes) */
+	double short_life; /**< mean lifetime of most blocks, in rounds (lifetimes) */
+	double long_life;  /**< of the rest, in rounds (lifetimes) */
 	double long_share; /**< share of the blocks with the long one, 0 to 1 (lifetimes) */
 	/** Where the model alone ends beside the unusable target, move blocks one by one towards it;
 	 *  the result counts these. */
@@ -220,19 +224,25 @@ const char *lab_age_reason_name(enum lab_age_reason reason);
 
 /** Target against achieved. */
 struct lab_age_result {
-	enum lab_age_reason reason;
-	enum lab_cause cause; /**< the last refusal's, if any request was refused */
-	double occupancy_target, occupancy, occupancy_error; /**< error: achieved - target */
-	int unusable_target;          /**< LAB_AGE_NO_UNUSABLE if none was set */
-	int unusable, unusable_error; /**< at `order`; the error is 0 without a target */
-	unsigned int order;
-	unsigned int rounds;         /**< run */
-	unsigned long steered;       /**< moves made after the model to meet the unusable target */
-	unsigned long allocs, frees; /**< blocks */
-	unsigned long refused;       /**< requests; a fill ends with one, so a few are normal */
-	unsigned long held_blocks, held_pages; /**< by tenants, at the end */
-	unsigned long managed, free;           /**< frames of the zone, at the end */
-	char text[160]; /**< one sentence for people: what was reached or why not */
+	enum lab_age_reason reason; /**< LAB_AGE_REACHED, or why not */
+	enum lab_cause cause;       /**< the last refusal's, if any request was refused */
+	double occupancy_target;    /**< share of the managed frames, 0 to 1 */
+	double occupancy;           /**< achieved */
+	double occupancy_error;     /**< achieved - target */
+	int unusable_target;        /**< LAB_AGE_NO_UNUSABLE if none was set */
+	int unusable;               /**< achieved, at `order` */
+	int unusable_error;         /**< achieved - target; 0 without a target */
+	unsigned int order;         /**< of the index */
+	unsigned int rounds;        /**< run */
+	unsigned long steered;      /**< moves made after the model to meet the unusable target */
+	unsigned long allocs;       /**< blocks allocated */
+	unsigned long frees;        /**< blocks freed */
+	unsigned long refused;      /**< requests; a fill ends with one, so a few are normal */
+	unsigned long held_blocks;  /**< by tenants, at the end */
+	unsigned long held_pages;   /**< in those blocks */
+	unsigned long managed;      /**< frames of the zone, at the end */
+	unsigned long free;         /**< of them */
+	char text[160];             /**< one sentence for people: what was reached or why not */
 };
 
 /** Told now and then how far ageing is.
@@ -264,7 +274,7 @@ int lab_age(struct lab_tenants *t, const struct lab_age_config *cfg, struct lab_
 
 /** The two indices of an order. */
 struct lab_frag_row {
-	unsigned int order;
+	unsigned int order;        /**< 0 to LAB_MAX_ORDER */
 	unsigned long free_blocks; /**< free blocks of exactly this order */
 	/** Blocks of this order that the free blocks of it and above hold. */
 	unsigned long suitable;

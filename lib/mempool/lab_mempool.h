@@ -46,7 +46,7 @@ struct lab_tenants;
 
 /** Names of the ops, by the frame allocator of the zones: Linux's, and the extra quality one. */
 #define LAB_MEMPOOL_OPS_BUDDY "labyrinth_buddy"
-#define LAB_MEMPOOL_OPS       "labyrinth"
+#define LAB_MEMPOOL_OPS       "labyrinth" /**< the extra quality one */
 
 /** Environment: settings of every pool, e.g. LAB_MEMPOOL="min_free_kbytes=512,inject_ppm=100". */
 #define LAB_MEMPOOL_ENV "LAB_MEMPOOL"
@@ -98,10 +98,10 @@ enum lab_cause lab_mempool_last_cause(void);
 
 /** Counters of a pool, summed over lcores and processes. Calls, unless the name says objects. */
 struct lab_mempool_stats {
-	uint64_t dequeues; /**< served */
-	uint64_t dequeued_objects;
-	uint64_t enqueues;
-	uint64_t enqueued_objects;
+	uint64_t dequeues;         /**< served */
+	uint64_t dequeued_objects; /**< handed out by them */
+	uint64_t enqueues;         /**< calls that gave objects back */
+	uint64_t enqueued_objects; /**< given back by them */
 	uint64_t
 		refused[LAB_NR_CAUSES]; /**< dequeues refused, by cause; [LAB_CAUSE_NONE] stays 0 */
 	uint64_t refused_objects;       /**< objects asked for by refused dequeues */
@@ -123,7 +123,10 @@ int lab_mempool_stats_reset(const struct rte_mempool *mp);
  * a dequeue bear the calling thread's lab_owner_set(), else its lcore. With a per-lcore cache that
  * is who filled the cache, and objects in caches count as held: make the pool without one to know
  * exactly, or tell by lab_mempool_owner_move().
- * @param out n entries, most pages first.  @return entries filled; 0 also while the tags are off.
+ * @param mp the pool.
+ * @param out n entries, most pages first.
+ * @param n entries that out has.
+ * @return entries filled; 0 also while the tags are off.
  */
 unsigned int lab_mempool_owners_top(
 	const struct rte_mempool *mp, struct lab_owner_info *out, unsigned int n);
@@ -134,6 +137,20 @@ unsigned int lab_mempool_owners_top(
 int lab_mempool_owner_move(const struct rte_mempool *mp, void *obj, uint32_t owner);
 
 /* ---------------------------------------------------------------- settings */
+
+/** What the setting `guard` can be. */
+enum lab_mempool_guard {
+	LAB_MEMPOOL_GUARD_OFF,   /**< misuse is not looked for */
+	LAB_MEMPOOL_GUARD_ON,    /**< it is found and logged */
+	LAB_MEMPOOL_GUARD_ABORT, /**< and ends the process */
+};
+
+/** What the setting `background` can be. */
+enum lab_mempool_background {
+	LAB_MEMPOOL_BACKGROUND_OFF,     /**< nobody does background work */
+	LAB_MEMPOOL_BACKGROUND_SERVICE, /**< an rte_service of the application's service lcores */
+	LAB_MEMPOOL_BACKGROUND_THREAD,  /**< a thread of the driver's own */
+};
 
 /**
  * Settings of a pool. As text: "key=value" joined by ','. Keys marked (c) work at creation only.
@@ -167,27 +184,20 @@ int lab_mempool_owner_move(const struct rte_mempool *mp, void *obj, uint32_t own
  *
  * With the defaults every object of a pool can be handed out.
  */
-enum lab_mempool_guard { LAB_MEMPOOL_GUARD_OFF, LAB_MEMPOOL_GUARD_ON, LAB_MEMPOOL_GUARD_ABORT };
-enum lab_mempool_background {
-	LAB_MEMPOOL_BACKGROUND_OFF,
-	LAB_MEMPOOL_BACKGROUND_SERVICE,
-	LAB_MEMPOOL_BACKGROUND_THREAD,
-};
-
 struct lab_mempool_settings {
-	long min_free_kbytes; /**< -1: auto */
-	unsigned int watermark_scale_factor;
-	unsigned int watermark_boost_factor;
-	unsigned long lowmem_reserve;
-	int pcp;       /**< 0, 1; -1: auto */
-	int allocator; /**< enum lab_allocator; -1: auto */
-	unsigned int order;
-	lab_gfp_t gfp;
-	enum lab_linux linux_version;
-	struct lab_inject inject;
-	bool owners;
-	enum lab_mempool_guard guard;
-	enum lab_mempool_background background;
+	long min_free_kbytes;                   /**< -1: auto */
+	unsigned int watermark_scale_factor;    /**< of 10000 */
+	unsigned int watermark_boost_factor;    /**< of 10000; the key is "boost" */
+	unsigned long lowmem_reserve;           /**< pages */
+	int pcp;                                /**< 0, 1; -1: auto */
+	int allocator;                          /**< enum lab_allocator; -1: auto */
+	unsigned int order;                     /**< least one of an object's block */
+	lab_gfp_t gfp;                          /**< of every request */
+	enum lab_linux linux_version;           /**< whose semantics the zone follows */
+	struct lab_inject inject;               /**< the inject_* keys */
+	bool owners;                            /**< blocks carry their owner */
+	enum lab_mempool_guard guard;           /**< misuse of objects is looked for */
+	enum lab_mempool_background background; /**< who does the zones' background work */
 };
 
 /** "off", "service", "thread". */
@@ -198,7 +208,10 @@ struct lab_mempool_settings lab_mempool_settings_default(void);
 
 /**
  * Read settings over those in *s. An empty text changes nothing; a later key wins.
+ * @param text "key=value" joined by ',', terminated.
+ * @param s in and out.
  * @param err out, may be NULL: names the key, the value and what would be right.
+ * @param err_len bytes at err; LAB_MEMPOOL_ERR_LEN hold any text.
  * @return 0; -EINVAL with *s untouched.
  */
 int lab_mempool_settings_parse(

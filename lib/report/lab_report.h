@@ -34,6 +34,7 @@ extern "C" {
 
 /* ------------------------------------------------------------------------ display */
 
+/** How lab_display() prints. */
 enum lab_format {
 	LAB_FORMAT_TABLE, /**< for people */
 	LAB_FORMAT_JSON,  /**< for tools: one document, indented, a newline at the end */
@@ -61,8 +62,8 @@ json_t *lab_json_u64(uint64_t v);
 
 /** One named count, e.g. refusals of one cause. */
 struct lab_report_count {
-	const char *name;
-	uint64_t n;
+	const char *name; /**< of the cause */
+	uint64_t n;       /**< how many */
 };
 
 /** {name: n}; a name that comes twice is added up. */
@@ -75,16 +76,17 @@ json_t *lab_json_ledger_port(const struct lab_ledger_port *p);
 json_t *lab_json_ledger(const struct lab_ledger *ledger);
 /** All figures of a correlation; see docs/report-json.md. */
 json_t *lab_json_correlation(const struct lab_corr_result *r);
+/** All figures of an intervention but the names of its arms; see docs/report-json.md. */
 json_t *lab_json_intervention(const struct lab_intervention_result *r);
 /** {count, min, mean, p50, p90, p99, p999, max}, in the histogram's unit. */
 json_t *lab_json_hist(const struct lab_hist *h);
 
 /** The Linux indices of one order, in thousandths as the kernel prints them without the point. */
 struct lab_report_frag {
-	unsigned int order;
-	uint64_t free_blocks;
-	int unusable; /**< unusable free index, 0..1000 */
-	int extfrag;  /**< fragmentation index, -1000..1000 */
+	unsigned int order;   /**< 0 to 10 */
+	uint64_t free_blocks; /**< of exactly this order */
+	int unusable;         /**< unusable free index, 0..1000 */
+	int extfrag;          /**< fragmentation index, -1000..1000 */
 };
 
 /** [{order, free_blocks, unusable, extfrag}], the indices as fractions (unusable 0..1). */
@@ -105,15 +107,17 @@ json_t *lab_json_series(const struct lab_series_set *set);
 /** One report: a run of one or more arms. */
 struct lab_report;
 
+/** What a report says of its run as a whole. All is copied. */
 struct lab_report_info {
 	const char *scenario; /**< a name, e.g. "default"; may be NULL */
 	const char *command;  /**< the whole command line, as one would type it */
-	uint64_t seed;
-	time_t time; /**< of the run; 0: now */
+	uint64_t seed;        /**< of the run */
+	time_t time;          /**< of the run; 0: now */
 };
 
 /** @return 0, -EINVAL (no command), -ENOMEM */
 int lab_report_create(struct lab_report **report, const struct lab_report_info *info);
+/** Free it. NULL is accepted. */
 void lab_report_destroy(struct lab_report *report);
 
 /** What one arm shows. Pointers may be NULL where it says so; all is copied. */
@@ -123,9 +127,9 @@ struct lab_report_arm {
 	const char *note;  /**< how the arm was made, in a sentence; may be NULL */
 	uint64_t seed;     /**< of the arm's traffic */
 
-	const struct lab_ledger *ledger;
+	const struct lab_ledger *ledger;         /**< where the packets went */
 	const struct lab_report_count *failures; /**< refused allocations by cause */
-	size_t nr_failures;
+	size_t nr_failures;                      /**< of failures */
 	/**
 	 * Names of the drop causes that stand for a refused allocation, ended by NULL. NULL: a
 	 * cause counts when its name is one of failures, ends with "_" and one of them, or is
@@ -133,15 +137,16 @@ struct lab_report_arm {
 	 */
 	const char *const *memory_causes;
 
-	const json_t *zone; /**< an object, shown as it is; may be NULL */
-	const struct lab_report_frag *frag;
-	size_t nr_frag;
+	const json_t *zone;                        /**< an object, shown as it is; may be NULL */
+	const struct lab_report_frag *frag;        /**< a row an order */
+	size_t nr_frag;                            /**< of frag */
 	const struct lab_corr_result *correlation; /**< may be NULL */
 	const struct lab_hist *latency_ns;         /**< may be NULL */
 
 	const struct lab_series_set *series; /**< may be NULL; the next three are names in it */
-	const char *series_load, *series_failures,
-		*series_drops; /**< drawn in the time chart; may be NULL */
+	const char *series_load;     /**< drawn in the time chart; may be NULL, as the next two */
+	const char *series_failures; /**< of refused allocations */
+	const char *series_drops;    /**< of lost packets */
 	const json_t
 		*extra; /**< an object: more keys of the arm, e.g. {"age": {...}}; may be NULL */
 };
@@ -151,7 +156,11 @@ int lab_report_add_arm(struct lab_report *report, const struct lab_report_arm *a
 
 /**
  * State what changing one thing did, between two arms with the same traffic: they must have the same seed.
+ * @param report to add it to
+ * @param control name of the arm without the change
+ * @param treated name of the arm with it
  * @param change in words, e.g. "ageing the pool"
+ * @param result of lab_intervention() over the two; copied
  * @return 0, -ENOENT for an arm that is not there, -EINVAL (also for other seeds), -ENOMEM
  */
 int lab_report_add_intervention(struct lab_report *report, const char *control, const char *treated,
@@ -172,6 +181,7 @@ char *lab_report_headline(const struct lab_report *report);
  * @return 0, -ENOSPC, -EACCES, ... ; -EINVAL for a report without arms; -ENOMEM
  */
 int lab_report_write_json(const struct lab_report *report, const char *path);
+/** As lab_report_write_json(), for people: one page that needs nothing else. */
 int lab_report_write_html(const struct lab_report *report, const char *path);
 
 /**

@@ -29,8 +29,10 @@ extern "C" {
 
 /* ------------------------------------------------------------------------- series */
 
+/** Bytes of a series' name, its end included. */
 #define LAB_SERIES_NAME_LEN 48
 
+/** What the number that read() returns means. */
 enum lab_series_kind {
 	LAB_SERIES_COUNTER, /**< read() returns a running total; its increase per interval is stored
 			     */
@@ -39,13 +41,13 @@ enum lab_series_kind {
 
 /** What a producer registers. The strings are copied; arg must live until the set is destroyed. */
 struct lab_series_def {
-	const char *name; /**< unique in the set, e.g. "wire0.drops"; shorter than
+	const char *name;          /**< unique in the set, e.g. "wire0.drops"; shorter than
 			     LAB_SERIES_NAME_LEN */
-	const char *unit; /**< of one value: "packets", "pages", "requests" ... */
-	enum lab_series_kind kind;
+	const char *unit;          /**< of one value: "packets", "pages", "requests" ... */
+	enum lab_series_kind kind; /**< counter or gauge */
 	uint64_t (*read)(
 		void *arg); /**< called by the sampler's thread: no lock, no syscall, no wait */
-	void *arg;
+	void *arg;          /**< for read() */
 };
 
 /**
@@ -58,6 +60,8 @@ struct lab_series_def {
 struct lab_series_set;
 
 /**
+ * Make an empty set.
+ * @param set         out
  * @param interval_ns the time between samples, more than 0; the caller keeps the time
  * @param capacity    samples to keep, 1 to 2^26
  * @param max_series  most series, 1 to 1024
@@ -65,6 +69,7 @@ struct lab_series_set;
  */
 int lab_series_set_create(struct lab_series_set **set, uint64_t interval_ns, size_t capacity,
 	unsigned int max_series);
+/** Free it; nobody samples or reads. NULL is accepted. */
 void lab_series_set_destroy(struct lab_series_set *set);
 
 /**
@@ -84,10 +89,15 @@ void lab_series_start(struct lab_series_set *set, uint64_t now_ns);
  */
 int lab_series_sample(struct lab_series_set *set, uint64_t now_ns);
 
+/** How many series are registered. */
 unsigned int lab_series_count(const struct lab_series_set *set);
+/** Name of series i, NULL past the last. The set's own, as is the unit. */
 const char *lab_series_name(const struct lab_series_set *set, unsigned int i);
+/** Unit of series i, NULL past the last. */
 const char *lab_series_unit(const struct lab_series_set *set, unsigned int i);
+/** Kind of series i; LAB_SERIES_COUNTER past the last. */
 enum lab_series_kind lab_series_kind_of(const struct lab_series_set *set, unsigned int i);
+/** The time between samples in ns, as given at creation. */
 uint64_t lab_series_interval(const struct lab_series_set *set);
 /** The time given to lab_series_start(); 0 before it. */
 uint64_t lab_series_start_ns(const struct lab_series_set *set);
@@ -107,8 +117,8 @@ long lab_series_get(const struct lab_series_set *set, const char *name, double *
 
 /** Range of samples: number first (counted from the start, 0 = the first ever) and how many. */
 struct lab_series_window {
-	uint64_t first;
-	size_t n;
+	uint64_t first; /**< number of the oldest sample */
+	size_t n;       /**< samples */
 };
 
 /** What can be read now. Series read for one window line up sample by sample. */
@@ -126,9 +136,9 @@ int lab_series_times(const struct lab_series_set *set, struct lab_series_window 
 
 /* ------------------------------------------------------------------------- ledger */
 
-#define LAB_LEDGER_MAX_CAUSES 32
-#define LAB_LEDGER_MAX_PORTS  64
-#define LAB_LEDGER_NAME_LEN   32
+#define LAB_LEDGER_MAX_CAUSES 32 /**< drop causes of a process, a power of two */
+#define LAB_LEDGER_MAX_PORTS  64 /**< ports of a ledger */
+#define LAB_LEDGER_NAME_LEN   32 /**< bytes of a name of either, its end included */
 
 /**
  * Register a drop cause by name; the same name gives the same id. Not for the hot path.
@@ -155,6 +165,7 @@ unsigned int lab_drop_cause_count(void);
 		var = lab_drop_cause_or_die(name);                                                 \
 	}                                                                                          \
 	struct lab_drop_cause_semicolon
+/** lab_drop_cause() for LAB_DROP_CAUSE(): aborts with a message where that fails. */
 unsigned int lab_drop_cause_or_die(const char *name);
 
 /**
@@ -163,42 +174,48 @@ unsigned int lab_drop_cause_or_die(const char *name);
  * rest).
  */
 struct lab_ledger_port {
-	char name[LAB_LEDGER_NAME_LEN];
+	char name[LAB_LEDGER_NAME_LEN];        /**< unique in its ledger */
 	uint64_t offered;                      /**< packets */
 	uint64_t delivered;                    /**< packets */
 	uint64_t in_flight;                    /**< packets inside now: a level, not a total */
 	uint64_t drops[LAB_LEDGER_MAX_CAUSES]; /**< packets, by cause id */
 };
 
+/** Where the packets of all ports went. Plain data, set up by lab_ledger_init(). */
 struct lab_ledger {
-	unsigned int nr_ports;
-	struct lab_ledger_port port[LAB_LEDGER_MAX_PORTS];
+	unsigned int nr_ports;                             /**< of port[] */
+	struct lab_ledger_port port[LAB_LEDGER_MAX_PORTS]; /**< in the order of adding */
 };
 
+/** Add n to one figure. Its one writer; any thread may read meanwhile. Hot path. */
 static inline void
 lab_ledger_add(uint64_t *figure, uint64_t n)
 {
 	__atomic_store_n(figure, *figure + n, __ATOMIC_RELAXED);
 }
 
+/** n packets were offered to the port. The port's writer. */
 static inline void
 lab_ledger_offer(struct lab_ledger_port *p, uint64_t n)
 {
 	lab_ledger_add(&p->offered, n);
 }
 
+/** n packets were delivered. The port's writer. */
 static inline void
 lab_ledger_deliver(struct lab_ledger_port *p, uint64_t n)
 {
 	lab_ledger_add(&p->delivered, n);
 }
 
+/** n packets were lost for a cause of lab_drop_cause(). The port's writer. */
 static inline void
 lab_ledger_drop(struct lab_ledger_port *p, unsigned int cause, uint64_t n)
 {
 	lab_ledger_add(&p->drops[cause & (LAB_LEDGER_MAX_CAUSES - 1)], n);
 }
 
+/** n packets are inside now. The port's writer. */
 static inline void
 lab_ledger_set_in_flight(struct lab_ledger_port *p, uint64_t n)
 {
@@ -236,7 +253,9 @@ int lab_ledger_check(const struct lab_ledger *ledger, char *why, size_t len);
 
 /* ---------------------------------------------------------------------- histogram */
 
-#define LAB_HIST_BITS    5
+/** Binary logarithm of the buckets for each power of two. */
+#define LAB_HIST_BITS 5
+/** Buckets that hold every value of 64 bits. */
 #define LAB_HIST_BUCKETS ((64 - LAB_HIST_BITS + 1) << LAB_HIST_BITS)
 
 /**
@@ -244,13 +263,14 @@ int lab_ledger_check(const struct lab_ledger *ledger, char *why, size_t len);
  * and exactly below 64. Any unit. 15 kB; all zero bytes is a valid empty one. One writer.
  */
 struct lab_hist {
-	uint64_t count;
-	uint64_t sum; /**< saturates */
-	uint64_t max;
+	uint64_t count;   /**< values */
+	uint64_t sum;     /**< of them; saturates */
+	uint64_t max;     /**< the largest */
 	uint64_t min_inv; /**< ~min, so that zeroed memory is empty; see lab_hist_min() */
-	uint64_t bucket[LAB_HIST_BUCKETS];
+	uint64_t bucket[LAB_HIST_BUCKETS]; /**< values in each, by lab_hist_index() */
 };
 
+/** The bucket of a value. */
 static inline unsigned int
 lab_hist_index(uint64_t v)
 {
@@ -280,16 +300,20 @@ lab_hist_record_n(struct lab_hist *h, uint64_t v, uint64_t n)
 		h->min_inv = ~v;
 }
 
+/** Count one value. */
 static inline void
 lab_hist_record(struct lab_hist *h, uint64_t v)
 {
 	lab_hist_record_n(h, v, 1);
 }
 
+/** Empty it. Its writer. */
 void lab_hist_reset(struct lab_hist *h);
+/** Add the values of src to dst. Exact; src at rest. */
 void lab_hist_merge(struct lab_hist *dst, const struct lab_hist *src);
-/** Smallest and mean value; 0 when empty. */
+/** Smallest value; 0 when empty. */
 uint64_t lab_hist_min(const struct lab_hist *h);
+/** Mean value; 0 when empty. */
 double lab_hist_mean(const struct lab_hist *h);
 /**
  * Smallest v such that at least percent % of the values are <= v, to a bucket's width: the highest
@@ -320,11 +344,12 @@ double lab_bursts_level(const double *x, size_t n);
 
 /* -------------------------------------------------------------------- correlation */
 
-#define LAB_CORR_MAX_LAGS   64
-#define LAB_CORR_MAX_STRATA 8
+#define LAB_CORR_MAX_LAGS   64 /**< lags that can be declared */
+#define LAB_CORR_MAX_STRATA 8  /**< strata of the load */
 /** Fewer bursts than this, and there is no verdict. */
 #define LAB_CORR_MIN_BURSTS 20
 
+/** What the figures of a correlation allow to say. */
 enum lab_corr_verdict {
 	LAB_CORR_NO_DATA,        /**< too few samples for the lags and shifts */
 	LAB_CORR_NO_FAILURES,    /**< the failure series never changes */
@@ -340,13 +365,14 @@ const char *lab_corr_verdict_name(enum lab_corr_verdict v);
 /** One sentence in plain words, for people. */
 const char *lab_corr_verdict_text(enum lab_corr_verdict v);
 
+/** How to look. Start from lab_corr_opts_default(). */
 struct lab_corr_opts {
-	uint64_t seed;
-	int lag_min, lag_max; /**< in bins, declared in advance; failures lead drops by the lag. At
-				 most LAB_CORR_MAX_LAGS of them; they may be negative */
-	double alpha;     /**< level of the verdict, of 1 - alpha intervals and bands; (0, 0.5) */
-	size_t tau;       /**< event window in bins: a drop 0 to tau bins after a failure */
-	size_t burst_gap; /**< inactive bins that part two bursts, at least 1 */
+	uint64_t seed; /**< of sampled shifts and of the bootstrap */
+	int lag_min;   /**< first lag in bins, declared in advance; may be negative */
+	int lag_max;   /**< last one; failures lead drops by the lag. At most LAB_CORR_MAX_LAGS */
+	double alpha;  /**< level of the verdict, of 1 - alpha intervals and bands; (0, 0.5) */
+	size_t tau;    /**< event window in bins: a drop 0 to tau bins after a failure */
+	size_t burst_gap;       /**< inactive bins that part two bursts, at least 1 */
 	double active_above;    /**< a bin with more is active; negative: the mean of each series */
 	unsigned int shifts;    /**< most circular shifts to try when n is large (see lab_corr()) */
 	unsigned int resamples; /**< of the bootstrap; 0: no interval */
@@ -362,8 +388,9 @@ struct lab_corr_opts lab_corr_opts_default(void);
 
 /** One stratum of the load: bins with lo <= load <= hi. */
 struct lab_corr_stratum {
-	double lo, hi;
-	size_t n;
+	double lo;       /**< least load */
+	double hi;       /**< greatest load */
+	size_t n;        /**< bins */
 	bool valid;      /**< false: too small, or one of the series is constant in it */
 	double spearman; /**< at the chosen lag, ranked within the stratum */
 };
@@ -375,21 +402,22 @@ struct lab_corr_event {
 	double p;        /**< share of the shifts with at least the value, (1 + k) / (1 + shifts) */
 };
 
+/** What lab_corr() found. */
 struct lab_corr_result {
-	enum lab_corr_verdict verdict;
-	uint64_t seed;
-	size_t n;           /**< samples */
-	double interval_ms; /**< width of a bin */
-	double alpha;
+	enum lab_corr_verdict verdict; /**< what may be said */
+	uint64_t seed;                 /**< of the options */
+	size_t n;                      /**< samples */
+	double interval_ms;            /**< width of a bin */
+	double alpha;                  /**< of the options */
 
 	/* 1: over the lags declared in advance */
-	unsigned int nr_lags;
-	int lag_min;
+	unsigned int nr_lags;               /**< lags looked at */
+	int lag_min;                        /**< the first of them, bins */
 	double spearman[LAB_CORR_MAX_LAGS]; /**< [i] at lag lag_min + i, ranks with mid-ranks for
 					       ties */
-	double pearson[LAB_CORR_MAX_LAGS];
+	double pearson[LAB_CORR_MAX_LAGS];  /**< [i] at lag lag_min + i */
 	int lag; /**< the chosen one, bins: where the tested (circular, rank) correlation peaks */
-	double lag_ms;
+	double lag_ms;              /**< the same in ms */
 	double coefficient;         /**< Spearman at lag */
 	double coefficient_pearson; /**< Pearson at the same lag */
 
@@ -402,39 +430,44 @@ struct lab_corr_result {
 	size_t shift_guard;     /**< shifts from -guard to +guard are left out */
 	unsigned int truncated_radius; /**< shifts -r..r of the truncated test, in steps of ... */
 	unsigned int truncated_step;   /**< ... so many bins */
-	double band_lo,
-		band_hi; /**< alpha/2 and 1 - alpha/2 quantiles of one lag's value when shifted */
-	double band_max; /**< 1 - alpha quantile of the max over lags when shifted */
+	double band_lo;                /**< alpha/2 quantile of one lag's value when shifted */
+	double band_hi;                /**< its 1 - alpha/2 quantile */
+	double band_max;               /**< 1 - alpha quantile of the max over lags when shifted */
 
 	/* 3: stationary block bootstrap, percentile interval of the Spearman coefficient at lag */
-	bool ci_valid;
-	double ci_lo, ci_hi;
-	double mean_block; /**< bins */
-	unsigned int resamples;
+	bool ci_valid;          /**< there is an interval */
+	double ci_lo;           /**< its lower end */
+	double ci_hi;           /**< its upper end */
+	double mean_block;      /**< bins */
+	unsigned int resamples; /**< done */
 
 	/* 4: events; a bin has a failure (a drop) when its value is above 0 */
-	size_t tau;
-	double tau_ms;
-	uint64_t failure_bins, drop_bins;
+	size_t tau;            /**< event window, bins */
+	double tau_ms;         /**< the same in ms */
+	uint64_t failure_bins; /**< bins with a failure */
+	uint64_t drop_bins;    /**< bins with a drop */
 	struct lab_corr_event
 		drop_after_failure;           /**< P(a drop within tau | a bin with a failure) */
 	struct lab_corr_event drops_preceded; /**< share of drops within tau after a failure */
 
 	/* 5 */
-	unsigned int bursts; /**< the smaller of the next two */
-	unsigned int bursts_failures, bursts_drops;
-	double burst_len_failures, burst_len_drops; /**< mean, bins */
-	size_t burst_gap;
-	double active_above_failures, active_above_drops;
+	unsigned int bursts;          /**< the smaller of the next two */
+	unsigned int bursts_failures; /**< of failures */
+	unsigned int bursts_drops;    /**< of drops */
+	double burst_len_failures;    /**< their mean length, bins */
+	double burst_len_drops;       /**< mean, bins */
+	size_t burst_gap;             /**< inactive bins that part two */
+	double active_above_failures; /**< a bin with more failures is active */
+	double active_above_drops;    /**< a bin with more drops is active */
 
 	/* 6: the load as confounder */
-	bool load_valid; /**< a load was given and is not constant */
-	double partial;  /**< rank correlation at partial_lag with the load's part taken out */
-	int partial_lag;
+	bool load_valid;  /**< a load was given and is not constant */
+	double partial;   /**< rank correlation at partial_lag with the load's part taken out */
+	int partial_lag;  /**< where that peaks, bins */
 	double p_partial; /**< its max over lags under circular shifts */
-	unsigned int nr_strata;
-	struct lab_corr_stratum stratum[LAB_CORR_MAX_STRATA];
-	bool stratified_valid;
+	unsigned int nr_strata;                               /**< of stratum[] */
+	struct lab_corr_stratum stratum[LAB_CORR_MAX_STRATA]; /**< by rising load */
+	bool stratified_valid;                                /**< at least one stratum is valid */
 	double stratified; /**< mean of the valid strata, weighted by their n */
 };
 
@@ -460,8 +493,13 @@ struct lab_corr_result {
  *
  * Correlation is no cause: lab_intervention() is the evidence for that.
  *
- * @param x failures per bin, @param y drops per bin, @param z load per bin or NULL; n each
+ * @param x failures per bin, n of them
+ * @param y drops per bin, n of them
+ * @param z load per bin, n of them, or NULL
+ * @param n bins
  * @param interval_ns width of a bin
+ * @param opts how to look; not NULL
+ * @param out what was found
  * @return 0 (the verdict tells the rest), -EINVAL (options out of range, a NaN or infinity in the
  * input), -ENOMEM. It takes about 10 n doubles for its work, and with a
  *         load 12 (lags + 1) n more. Any thread; not for the hot path.
@@ -482,6 +520,7 @@ int lab_spearman(const double *x, const double *y, size_t n, double *r);
 
 /* ------------------------------------------------------------------- intervention */
 
+/** What an intervention did. */
 enum lab_effect_verdict {
 	LAB_EFFECT_NO_DATA, /**< nothing was dropped in either arm, or n < 2 */
 	LAB_EFFECT_TOO_FEW, /**< fewer than LAB_CORR_MIN_BURSTS stretches of drops: no verdict */
@@ -493,8 +532,9 @@ enum lab_effect_verdict {
 /** "no_data", "too_few", "no_effect", "fewer_drops", "more_drops". */
 const char *lab_effect_verdict_name(enum lab_effect_verdict v);
 
+/** How lab_intervention() looks. Start from lab_intervention_opts_default(). */
 struct lab_intervention_opts {
-	uint64_t seed;
+	uint64_t seed;          /**< of the bootstrap */
 	double alpha;           /**< of the 1 - alpha interval */
 	unsigned int resamples; /**< at least 99 */
 	double mean_block; /**< in units; 0: twice the mean length of the bursts of drops. 1 for bursts */
@@ -503,19 +543,23 @@ struct lab_intervention_opts {
 /** seed 1, alpha 0.05, 1999 resamples, block from the bursts. */
 struct lab_intervention_opts lab_intervention_opts_default(void);
 
+/** What lab_intervention() found. */
 struct lab_intervention_result {
-	enum lab_effect_verdict verdict;
-	size_t n;     /**< pairs */
+	enum lab_effect_verdict verdict; /**< what may be said */
+	size_t n;                        /**< pairs */
 	size_t units; /**< separate stretches of drops; a long one counts once for each block in it */
-	double control; /**< drops in the control arm, in all */
-	double treated; /**< drops in the treated arm, in all */
-	double effect;  /**< treated - control, packets; below 0: the treatment saves packets */
-	double ci_lo, ci_hi;
-	double relative; /**< effect / control; 0 when control is 0 */
-	double relative_lo, relative_hi;
-	double alpha, mean_block;
-	unsigned int resamples;
-	uint64_t seed;
+	double control;     /**< drops in the control arm, in all */
+	double treated;     /**< drops in the treated arm, in all */
+	double effect;      /**< treated - control, packets; below 0: the treatment saves packets */
+	double ci_lo;       /**< lower end of the effect's interval */
+	double ci_hi;       /**< its upper end */
+	double relative;    /**< effect / control; 0 when control is 0 */
+	double relative_lo; /**< lower end of its interval */
+	double relative_hi; /**< its upper end */
+	double alpha;       /**< of the options */
+	double mean_block;  /**< of the bootstrap, units */
+	unsigned int resamples; /**< done */
+	uint64_t seed;          /**< of the options */
 };
 
 /**

@@ -38,6 +38,7 @@ struct lab_hist;
 
 /* ------------------------------------------------------------------ clock */
 
+/** What time is. */
 enum lab_clock_kind {
 	LAB_CLOCK_VIRTUAL, /**< stands still until lab_clock_advance() */
 	/** CLOCK_MONOTONIC, which the vDSO computes from the TSC: one time base for all processes
@@ -47,10 +48,11 @@ enum lab_clock_kind {
 
 /** A clock; plain data, set up by lab_clock_init(). */
 struct lab_clock {
-	enum lab_clock_kind kind;
-	uint64_t now_ns; /**< virtual time; written by one thread */
+	enum lab_clock_kind kind; /**< virtual or real */
+	uint64_t now_ns;          /**< virtual time; written by one thread */
 };
 
+/** Set a clock up; virtual time begins at 0. Control. */
 void lab_clock_init(struct lab_clock *c, enum lab_clock_kind kind);
 
 /** Time in ns: virtual clocks start at 0, real ones at the machine's start. Any thread. */
@@ -65,6 +67,7 @@ int lab_clock_advance(struct lab_clock *c, uint64_t ns);
 #define LAB_FRAME_MAX 9600u  /**< largest jumbo frame */
 #define LAB_FLOWS_MAX 65536u /**< flows of one process */
 
+/** When frames arrive. */
 enum lab_arrival_kind {
 	LAB_ARRIVAL_CONSTANT, /**< one frame every 1/rate */
 	LAB_ARRIVAL_POISSON,  /**< exponential gaps with mean 1/rate */
@@ -73,6 +76,7 @@ enum lab_arrival_kind {
 	LAB_ARRIVAL_PCAP,  /**< the times of a capture */
 };
 
+/** How long they are. */
 enum lab_size_kind {
 	LAB_SIZE_FIXED, /**< size_min */
 	LAB_SIZE_RANGE, /**< uniform in size_min..size_max */
@@ -82,18 +86,19 @@ enum lab_size_kind {
 
 /** An arrival process. lab_arrival_config_default() or lab_arrival_parse() fill it. */
 struct lab_arrival_config {
-	enum lab_arrival_kind kind;
+	enum lab_arrival_kind kind; /**< when */
 	double rate;     /**< packets a second, over 0 and at most 1e9; onoff: within a burst */
 	uint64_t on_ns;  /**< onoff: mean length of a burst; every burst has at least one frame */
 	uint64_t off_ns; /**< onoff: mean silence */
 	bool fixed;      /**< onoff: periods of exactly the mean, else exponential */
-	enum lab_size_kind size_kind;
-	uint32_t size_min, size_max; /**< LAB_FRAME_MIN..LAB_FRAME_MAX */
+	enum lab_size_kind size_kind; /**< how long */
+	uint32_t size_min;            /**< bytes, LAB_FRAME_MIN..LAB_FRAME_MAX */
+	uint32_t size_max;            /**< range: the longest, bytes */
 	uint32_t flows; /**< 1..LAB_FLOWS_MAX; pcap: packets are spread over them by 5-tuple */
 	double zipf; /**< 0: flows are equally likely; else flow k has weight 1/(k+1)^zipf, at most
 			10 */
-	uint64_t count; /**< end after so many arrivals; 0: none */
-	uint64_t seed;
+	uint64_t count;      /**< end after so many arrivals; 0: none */
+	uint64_t seed;       /**< of gaps, sizes and flows */
 	char pcap_file[256]; /**< pcap */
 	double speed;        /**< pcap: 2 halves all gaps; over 0 */
 	uint32_t loop;       /**< pcap: passes over the file; 0: for ever */
@@ -126,9 +131,9 @@ int lab_arrival_format(const struct lab_arrival_config *cfg, char *out, size_t l
 
 /** One frame that arrives. */
 struct lab_arrival {
-	uint64_t t_ns; /**< since the start of the process; never falls */
-	uint32_t len;  /**< bytes */
-	uint32_t flow;
+	uint64_t t_ns;  /**< since the start of the process; never falls */
+	uint32_t len;   /**< bytes */
+	uint32_t flow;  /**< from 0, below the configuration's flows */
 	uint32_t index; /**< pcap: which packet of the capture; else 0 */
 };
 
@@ -160,14 +165,15 @@ struct lab_pcap_packet {
 
 /** A capture in memory. */
 struct lab_pcap {
-	struct lab_pcap_packet *packets;
-	uint8_t *data;
-	size_t nr_packets, data_len;
-	size_t stepped_back; /**< packets whose time stood before their predecessor's */
+	struct lab_pcap_packet *packets; /**< in the order of the file */
+	uint8_t *data;                   /**< the captured bytes of all */
+	size_t nr_packets;               /**< of packets */
+	size_t data_len;                 /**< bytes of data */
+	size_t stepped_back;             /**< packets whose time stood before their predecessor's */
 };
 
-#define LAB_PCAP_MAX_PACKETS (4u << 20)
-#define LAB_PCAP_MAX_BYTES   (1ul << 30)
+#define LAB_PCAP_MAX_PACKETS (4u << 20)  /**< that a capture may have */
+#define LAB_PCAP_MAX_BYTES   (1ul << 30) /**< captured bytes that it may have */
 
 /**
  * Load a capture (pcap or pcapng, micro- or nanoseconds, either byte order) by libpcap.
@@ -177,12 +183,14 @@ struct lab_pcap {
  */
 int lab_pcap_load(struct lab_pcap *p, const char *file, char *err, size_t len);
 int lab_pcap_load_stream(struct lab_pcap *p, FILE *f, char *err, size_t len); /**< closes f */
+/** Free what was loaded; p is empty then. */
 void lab_pcap_free(struct lab_pcap *p);
 
 /* ----------------------------------------------------------------- stamps */
 
+/** What a stamped frame is. */
 enum lab_stamp_kind {
-	LAB_STAMP_DATA = 1,
+	LAB_STAMP_DATA = 1, /**< one of the numbered frames */
 	LAB_STAMP_END = 2, /**< the flow is over; seq is the number of data frames that were sent */
 };
 
@@ -201,15 +209,17 @@ struct lab_stamp {
 	uint64_t t_ns; /**< when it was sent; modulo 2^48 (78 hours) */
 };
 
-#define LAB_STAMP_LEN      18u
-#define LAB_STAMP_MAGIC    0x4c59u
-#define LAB_STAMP_UDP_PORT 19545u /**< destination; sources are 1024 + flow mod 32768 */
-#define LAB_STAMP_MASK48   ((1ull << 48) - 1)
+#define LAB_STAMP_LEN      18u                /**< bytes */
+#define LAB_STAMP_MAGIC    0x4c59u            /**< its first two bytes */
+#define LAB_STAMP_UDP_PORT 19545u             /**< destination; sources are 1024 + flow mod 32768 */
+#define LAB_STAMP_MASK48   ((1ull << 48) - 1) /**< of seq and t_ns */
 
 /**
  * Write headers, stamp and zeroed rest of a frame of len bytes: Ethernet, IPv4 (valid checksum),
  * UDP (no checksum, as RFC 768 allows), addresses of the flow from 198.18.0.0/15 (RFC 2544).
- * @param frame len bytes, LAB_FRAME_MIN at least.
+ * @param frame len bytes, written.
+ * @param len its bytes, LAB_FRAME_MIN at least.
+ * @param s what it says.
  * @return 0 or -EINVAL (len, flow). Any thread.
  */
 int lab_stamp_frame(uint8_t *frame, uint32_t len, const struct lab_stamp *s);
@@ -220,6 +230,7 @@ int lab_stamp_frame(uint8_t *frame, uint32_t len, const struct lab_stamp *s);
  * @return 0; -ENOMSG when the frame carries no stamp. Any thread.
  */
 int lab_stamp_read(const struct rte_mbuf *m, struct lab_stamp *out);
+/** The same from len bytes that lie in one piece. */
 int lab_stamp_read_bytes(const uint8_t *frame, uint32_t len, struct lab_stamp *out);
 
 /* -------------------------------------------------------------- generator */
@@ -227,27 +238,32 @@ int lab_stamp_read_bytes(const uint8_t *frame, uint32_t len, struct lab_stamp *o
 /** Stamped frames at the pace of an arrival process, for the forward mode `gen`. */
 struct lab_gen;
 
+/** Of lab_gen_create(); copied. */
 struct lab_gen_config {
 	struct lab_arrival_config arrival; /**< its times, sizes and flows */
 	struct rte_mempool *pool; /**< of the mbufs; longer frames than its data room are chained */
-	const struct lab_clock *clock;
+	const struct lab_clock *clock; /**< that its times are read from; outlives the generator */
 	uint32_t flow_base; /**< flows base..base+flows-1; generators of one sink take disjoint ones
 			     */
 	uint8_t run;        /**< see struct lab_stamp */
 	uint64_t catch_up_ns; /**< how far behind it may fall and still catch up; 0: 1 ms */
-	uint8_t src_mac[6], dst_mac[6]; /**< all zero: 02:00:00:00:00:01 and :02 */
+	uint8_t src_mac[6];   /**< all zero: 02:00:00:00:00:01 */
+	uint8_t dst_mac[6];   /**< all zero: 02:00:00:00:00:02 */
 };
 
+/** Totals since creation. */
 struct lab_gen_stats {
-	uint64_t packets, bytes; /**< given out and not taken back: what was sent */
-	uint64_t unsent;         /**< taken back by lab_gen_unsent() */
-	uint64_t nombuf;         /**< times that the pool was empty; the frame waits */
-	uint64_t slipped_ns;     /**< how much later than planned the rest of the run is: beyond
+	uint64_t packets;    /**< given out and not taken back: what was sent */
+	uint64_t bytes;      /**< of these */
+	uint64_t unsent;     /**< taken back by lab_gen_unsent() */
+	uint64_t nombuf;     /**< times that the pool was empty; the frame waits */
+	uint64_t slipped_ns; /**< how much later than planned the rest of the run is: beyond
 				    catch_up_ns */
 };
 
 /** Control. @return 0, -EINVAL (also: pcap kind without flows), -ENOMEM, lab_pcap_load()'s. */
 int lab_gen_create(struct lab_gen **g, const struct lab_gen_config *cfg, char *err, size_t len);
+/** Free it; frames given out stay their owners'. NULL is accepted. */
 void lab_gen_destroy(struct lab_gen *g);
 
 /** The frames that are due now, at most n. One thread.
@@ -273,6 +289,7 @@ void lab_gen_stats_get(const struct lab_gen *g, struct lab_gen_stats *out); /**<
 /** Counts what stamped frames tell. One sink a receiving thread; a flow stays with one (RSS). */
 struct lab_sink;
 
+/** Of lab_sink_create(). */
 struct lab_sink_config {
 	uint32_t flows;  /**< flow ids below it are known, others are counted as foreign; 0: 4096 */
 	uint32_t window; /**< numbers remembered a flow, a power of two, 64..65536; 0: 1024 */
@@ -284,14 +301,14 @@ struct lab_sink_config {
  */
 struct lab_sink_stats {
 	uint64_t received; /**< data frames with a stamp */
-	uint64_t bytes;
+	uint64_t bytes;    /**< of them */
 	/** That the sender is known to have sent: highest number + 1, or the total of an end-of-flow
 	 *  frame, since the start or the last reset. */
 	uint64_t expected;
-	uint64_t unique; /**< different frames that came */
-	uint64_t lost;   /**< expected and not come (yet): a late frame is taken out again */
-	uint64_t duplicates;
-	uint64_t reordered;        /**< came after a higher number (RFC 4737 type-P-reordered) */
+	uint64_t unique;     /**< different frames that came */
+	uint64_t lost;       /**< expected and not come (yet): a late frame is taken out again */
+	uint64_t duplicates; /**< came before */
+	uint64_t reordered;  /**< came after a higher number (RFC 4737 type-P-reordered) */
 	uint64_t max_displacement; /**< highest number so far less its own, at most */
 	/** Too late to tell late from double: lost may be too high by it. */
 	uint64_t beyond_window;
@@ -304,6 +321,7 @@ struct lab_sink_stats {
 
 int lab_sink_create(
 	struct lab_sink **s, const struct lab_sink_config *cfg); /**< cfg NULL: defaults */
+/** Free it. NULL is accepted. */
 void lab_sink_destroy(struct lab_sink *s);
 
 /** Look at n received frames; they stay the caller's. now_ns on the sender's clock. One thread. */
@@ -363,8 +381,8 @@ const struct lab_hist *lab_sink_latency(const struct lab_sink *s);
  */
 struct lab_wire;
 
-#define LAB_WIRE_MAX_QUEUES 16u
-#define LAB_WIRE_MAX_CAUSES 16u
+#define LAB_WIRE_MAX_QUEUES 16u /**< Rx queues, and as many Tx queues */
+#define LAB_WIRE_MAX_CAUSES 16u /**< memory causes that a wire can be told */
 
 /** Causes of the wire itself; memory causes follow them. */
 enum lab_wire_drop {
@@ -373,19 +391,22 @@ enum lab_wire_drop {
 	LAB_WIRE_STOPPED, /**< "stopped": filled, but thrown away by lab_wire_stop() */
 	LAB_WIRE_MEMORY,  /**< first memory cause: cause_names[0] */
 };
+/** Entries of lab_wire_stats.drops: the wire's own causes, the memory causes and "nombuf". */
 #define LAB_WIRE_MAX_DROPS (LAB_WIRE_MEMORY + LAB_WIRE_MAX_CAUSES + 1)
 
+/** Of lab_wire_create(); copied, with the strings. */
 struct lab_wire_config {
 	const char *name;       /**< of the port: "net_ring_NAME"; at most 20 characters; copied */
 	int socket;             /**< NUMA node of the rings, -1: any */
 	uint16_t nb_queues;     /**< Rx and Tx queues, 0: 1 */
-	uint16_t rxd, txd;      /**< descriptors a queue, 1..32768; 0: 1024 */
+	uint16_t rxd;           /**< Rx descriptors a queue, 1..32768; 0: 1024 */
+	uint16_t txd;           /**< Tx descriptors a queue, likewise */
 	uint16_t refill_thresh; /**< 1..rxd; 0: 32, or a quarter of a ring below 128 */
 	/** Of the Rx mbufs: one a queue, or pools[1] NULL: the first for all. A pool that several
 	 * queues share must allow several consumers. */
 	struct rte_mempool *pools[LAB_WIRE_MAX_QUEUES];
-	struct lab_arrival_config arrival;
-	const struct lab_clock *clock;
+	struct lab_arrival_config arrival; /**< what comes in */
+	const struct lab_clock *clock;     /**< outlives the wire */
 	uint64_t tx_rate; /**< bits a second with preamble, gap and FCS (24 bytes a frame); 0: no
 			       limit */
 	bool scatter;     /**< longer frames take several descriptors instead of being dropped */
@@ -403,27 +424,33 @@ struct lab_wire_config {
 	/** Names of memory causes. An entry "nombuf" for refusals without a known cause follows
 	 * them. */
 	const char *const *cause_names;
-	unsigned int nb_causes;
+	unsigned int nb_causes; /**< of cause_names */
 	/** Called on the refilling lcore right after a refused allocation from mp. @return an index
 	 * into cause_names; negative: "nombuf". NULL: always "nombuf". */
 	int (*cause_fn)(void *arg, struct rte_mempool *mp);
-	void *cause_arg;
+	void *cause_arg; /**< for cause_fn() */
 };
 
+/** Totals since creation, and levels of now. */
 struct lab_wire_stats {
-	uint64_t offered, offered_bytes; /**< arrivals */
-	uint64_t taken, taken_bytes;     /**< packets given to rx_burst's caller */
-	uint64_t drops[LAB_WIRE_MAX_DROPS];
-	uint64_t filled; /**< packets waiting in the Rx ring: in flight */
-	/** Descriptors; their sum is rxd times the queues. */
-	uint64_t posted, filled_descs, bare;
+	uint64_t offered;                   /**< arrivals */
+	uint64_t offered_bytes;             /**< of them */
+	uint64_t taken;                     /**< packets given to rx_burst's caller */
+	uint64_t taken_bytes;               /**< of them */
+	uint64_t drops[LAB_WIRE_MAX_DROPS]; /**< by cause, see lab_wire_drop_name() */
+	uint64_t filled;                    /**< packets waiting in the Rx ring: in flight */
+	uint64_t
+		posted; /**< descriptors with an empty mbuf; with the next two rxd times the queues */
+	uint64_t filled_descs; /**< with a packet */
+	uint64_t bare;         /**< without an mbuf */
 	uint64_t bare_refused; /**< of the bare ones those that a refill was refused */
 	uint64_t refills;      /**< mbufs posted */
 	/** Refill rounds that ended with a refusal (a NIC's rx_nombuf), by memory cause: index 0 is
 	 * cause_names[0] */
 	uint64_t refill_refused[LAB_WIRE_MAX_CAUSES + 1];
-	uint64_t tx_packets, tx_bytes; /**< sent */
-	uint64_t tx_pending;           /**< in the Tx rings or being sent */
+	uint64_t tx_packets;   /**< sent */
+	uint64_t tx_bytes;     /**< of them */
+	uint64_t tx_pending;   /**< in the Tx rings or being sent */
 	uint64_t tx_unfreed;   /**< sent, but the mbuf waits for the next tx_burst to be freed */
 	uint64_t tx_discarded; /**< accepted by tx_burst, thrown away by lab_wire_stop() */
 	/* Real time: whether the wire's lcore kept up. */
@@ -434,7 +461,11 @@ struct lab_wire_stats {
 
 /**
  * Make the port. Needs EAL and the net_ring driver. Control.
+ * @param w out.
+ * @param cfg copied.
  * @param port_id out.
+ * @param err out, may be NULL: what is wrong.
+ * @param len bytes at err.
  * @return 0; -EINVAL (the text says what), -EEXIST (a port of that name), -ENOMEM,
  * lab_pcap_load()'s.
  */
@@ -488,7 +519,9 @@ uint64_t lab_wire_flow_offered(const struct lab_wire *w, uint32_t flow);
 unsigned int lab_wire_nb_drops(const struct lab_wire *w); /**< entries of drops[] in use */
 const char *lab_wire_drop_name(
 	const struct lab_wire *w, unsigned int drop); /**< NULL past the end */
+/** Id of its ethdev port. */
 uint16_t lab_wire_port(const struct lab_wire *w);
+/** As configured; the wire's own. */
 const char *lab_wire_name(const struct lab_wire *w);
 
 /** Check ledger and rings of a wire that stands still; why (may be NULL) says what is wrong.
