@@ -570,6 +570,7 @@ struct lab_warnings {
 
 /** Read without a lock, each field by itself; to be polled. Any context, any process. */
 void lab_zone_warnings(const struct lab_zone *zone, struct lab_warnings *out);
+
 /* ------------------------------------------------------- background work */
 
 /**

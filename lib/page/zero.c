@@ -39,6 +39,13 @@ clear_others(struct lab_zone *z, uint32_t pfn, uint64_t zero, unsigned int n)
 	return cleared;
 }
 
+/** Guarded mode writes its patterns into free pages and beside objects: nothing is known to be zero. */
+static bool
+is_guarded(const struct lab_zone *z)
+{
+	return rd(&z->watched) & LAB_WATCH_GUARD;
+}
+
 void
 lab_zero_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
@@ -47,7 +54,7 @@ lab_zero_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
 	for (uint32_t i = 0; i < 1U << order; i += n) {
 		uint64_t zero = z->store != NULL ? frames_untag(z->store, pfn + i, n) : 0;
 
-		cleared += clear_others(z, pfn + i, zero, n);
+		cleared += clear_others(z, pfn + i, is_guarded(z) ? 0 : zero, n);
 	}
 	if (cleared == 0) {
 		lab_event(z, zero_hit);
@@ -76,6 +83,8 @@ pop(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 static bool
 are_there(struct lab_zone *z, const struct lab_request *rq)
 {
+	if (is_guarded(z))
+		return false;
 	if (frames_nr_zeroed(z->store) >= 1U << rq->order)
 		return true;
 	frames_want_zeroed(z->store, rq->mt);
@@ -112,7 +121,7 @@ unsigned int
 lab_zero_take_pages(struct lab_zone *z, const struct lab_request *rq, unsigned int n, void **pages)
 {
 	unsigned int index = lab_zero_stack_index(rq->mt), got = 0;
-	struct lab_stack_set *set = lab_own_set(z);
+	struct lab_stack_set *set = is_guarded(z) ? NULL : lab_own_set(z);
 
 	if (set != NULL && percpu_pop(&set->stack[index], pages, n))
 		return n;
@@ -200,7 +209,7 @@ pages_now(struct lab_zone *z, unsigned int most)
 {
 	unsigned long target = rd(&z->zero_target), zeroed = frames_nr_zeroed(z->store);
 
-	if (zeroed >= target || (rd(&z->watched) & ~LAB_WATCH_INJECT) || !is_plenty(z))
+	if (zeroed >= target || is_guarded(z) || !is_plenty(z))
 		return 0;
 	most = most < IN_HAND ? most : IN_HAND;
 	return target - zeroed < most ? (unsigned int)(target - zeroed) : most;

@@ -324,6 +324,32 @@ test_after_a_refusal(void **state)
 	unmake(z);
 }
 
+/* Guarded mode has the free pages to itself: what was zeroed before is not believed any more. */
+static void
+test_guarded(void **state)
+{
+	const struct lab_guard_config guard = {0};
+	struct lab_zone *z = make(2048, true, 100);
+	uint64_t hits;
+	void *page[2];
+
+	zero_all(z);
+	assert_int_equal(info(z).nr_zeroed, 100);
+	assert_int_equal(lab_zone_set_guard(z, &guard), 0);
+	hits = stats(z).zero_hit;
+	for (unsigned int i = 0; i < 300; i++) {
+		page[0] = lab_alloc_pages(z, ZERO, 0);
+		assert_int_equal(lab_alloc_pages_bulk(z, ZERO, 1, page + 1), 1);
+		for (unsigned int k = 0; k < 2; k++) {
+			assert_true(is_zero(page[k], 0));
+			assert_int_equal(lab_free_pages(z, page[k], 0), 0);
+		}
+		assert_int_equal(lab_zone_background(z, 64), 0);
+	}
+	assert_int_equal(stats(z).zero_hit, hits);
+	unmake(z);
+}
+
 /* A zone that is restored knows nothing of its pages. */
 static void
 test_restore(void **state)
@@ -690,6 +716,7 @@ main(void)
 		cmocka_unit_test(test_bulk),
 		cmocka_unit_test(test_stands_aside),
 		cmocka_unit_test(test_after_a_refusal),
+		cmocka_unit_test(test_guarded),
 		cmocka_unit_test(test_restore),
 		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_deterministic),
