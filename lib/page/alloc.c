@@ -341,6 +341,10 @@ lab_alloc_pages(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 		page = percpu_pop_one(stack);
 		if (lab_likely(page != NULL))
 			return page;
+		if (gfp & __LAB_GFP_ZERO)
+			page = lab_zero_short_way(z, !!(gfp & __LAB_GFP_MOVABLE));
+		if (page != NULL)
+			return page;
 	}
 	if (lab_unlikely(!lab_request_init(z, &rq, gfp, order)))
 		return bad_request(z);

@@ -82,22 +82,32 @@ same_row(const uint32_t *pfn, unsigned int n, unsigned int *len)
 	return mask;
 }
 
+/** Of a run of frames of one row, those whose tags were on, moved to place `to` of the list. */
+static unsigned int
+move_up(uint32_t *pfn, unsigned int to, unsigned int from, unsigned int end, uint64_t tags)
+{
+	for (unsigned int k = from; k < end; k++) {
+		uint32_t frame = pfn[k];
+
+		if (!(tags >> (frame % ROW_FRAMES) & 1))
+			continue;
+		pfn[k] = pfn[to];
+		pfn[to++] = frame;
+	}
+	return to;
+}
+
 unsigned int
 frames_untag_batch(struct frames *f, uint32_t *pfn, unsigned int n)
 {
 	unsigned int zero = 0, len;
 
 	for (unsigned int i = 0; i < n; i += len) {
-		uint64_t tags = clear_tags(f, pfn[i] / ROW_FRAMES, same_row(pfn + i, n - i, &len));
+		uint64_t mask = same_row(pfn + i, n - i, &len);
+		uint64_t tags = clear_tags(f, pfn[i] / ROW_FRAMES, mask);
 
-		for (unsigned int k = i; k < i + len; k++) {
-			uint32_t frame = pfn[k];
-
-			if (!(tags >> (frame % ROW_FRAMES) & 1))
-				continue;
-			pfn[k] = pfn[zero];
-			pfn[zero++] = frame;
-		}
+		/* all of them, as nearly always */
+		zero = tags == mask && zero == i ? i + len : move_up(pfn, zero, i, i + len, tags);
 	}
 	atomic_fetch_sub(&f->nr_tagged, zero);
 	return zero;

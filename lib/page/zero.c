@@ -81,14 +81,25 @@ pop(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 
 /** Enough of them, wherever they are. If not, the worker is told of the class. */
 static bool
-are_there(struct lab_zone *z, const struct lab_request *rq)
+are_there(struct lab_zone *z, unsigned int order, unsigned int mt)
 {
 	if (is_guarded(z))
 		return false;
-	if (frames_nr_zeroed(z->store) >= 1U << rq->order)
+	if (frames_nr_zeroed(z->store) >= 1U << order)
 		return true;
-	frames_want_zeroed(z->store, rq->mt);
+	frames_want_zeroed(z->store, mt);
 	return false;
+}
+
+void *
+lab_zero_short_way(struct lab_zone *z, unsigned int mt)
+{
+	struct lab_stack_set *set = lab_own_set(z);
+	unsigned int index = lab_zero_stack_index(mt);
+
+	if (set == NULL || !are_there(z, 0, mt) || !lab_stacks_fill(z, set, index, 1))
+		return NULL;
+	return percpu_pop_one(&set->stack[index]);
 }
 
 /** This CPU's stack had none: fill it from the frames, but for a page whose tag is left to lab_zero_block(). */
@@ -100,7 +111,7 @@ refill(struct lab_zone *z, const struct lab_request *rq, struct lab_stack_set *s
 
 	if (set != NULL)
 		percpu_reopen(&set->stack[index]);
-	if (!are_there(z, rq))
+	if (!are_there(z, 0, rq->mt))
 		return LAB_NO_PFN;
 	pfn = lab_stacks_refill(z, set, index, rd(&z->open) ? lab_stacks_batch(z, 0) : 1);
 	if (pfn != LAB_NO_PFN)
@@ -148,7 +159,7 @@ lab_zero_take(struct lab_zone *z, const struct lab_request *rq)
 
 	if (rq->order == 0)
 		return take_page(z, rq);
-	if (rq->order > FRAMES_BATCH_ORDER || !are_there(z, rq) ||
+	if (rq->order > FRAMES_BATCH_ORDER || !are_there(z, rq->order, rq->mt) ||
 		frames_alloc_zeroed(
 			z->store, rq->order, rq->mt, 1, &pfn, &lab_pcp_here(z)->cursor) == 0)
 		return LAB_NO_PFN;

@@ -23,6 +23,10 @@ void lab_zero_block(struct lab_zone *z, uint32_t pfn, unsigned int order);
  *  Bounded, for any context. @return LAB_NO_PFN if none is found: any block will do then. */
 uint32_t lab_zero_take(struct lab_zone *z, const struct lab_request *rq);
 
+/** This CPU's stack of zeroed pages, on the short way, was empty: fill it and take one. @return NULL: it cannot be
+ *  filled. */
+void *lab_zero_short_way(struct lab_zone *z, unsigned int mt);
+
 /** Take up to n zeroed pages, which are counted as hits. @return how many. */
 unsigned int lab_zero_take_pages(
 	struct lab_zone *z, const struct lab_request *rq, unsigned int n, void **pages);
