@@ -25,6 +25,7 @@
 #include "port.h"
 #include "sampler.h"
 #include "vtime.h"
+#include "warnings.h"
 
 struct app {
 	int argc;
@@ -38,6 +39,7 @@ struct app {
 	struct vtime vtime;
 	struct ledger_base ledger;
 	struct sampler sampler;
+	struct warnings warnings;
 	struct arms arms;
 	uint64_t idle_due_ns; /**< when the periodic statistics are next */
 };

@@ -30,7 +30,7 @@ arms_fini(struct app *app)
 
 	lab_report_destroy(a->report);
 	for (unsigned int i = 0; i < a->nr; i++)
-		free(a->list[i].drops);
+		free(a->list[i].drops); /* and memory */
 	json_decref(a->age);
 	memset(a, 0, sizeof(*a));
 }
@@ -125,6 +125,7 @@ arm_begin(struct app *app, const char *name)
 	if (rc)
 		return rc;
 	ledger_clear(app);
+	warnings_restart(app);
 	strcpy(a->name, name);
 	json_decref(a->age);
 	a->age = NULL;
@@ -159,13 +160,29 @@ arms_correlation_json(struct app *app, const char *failures, const char *drops)
 	return lab_json_correlation(&r);
 }
 
+/* The pool of the arm: that of the first wire whose pool has a zone, else the first with one; NULL. */
+static struct pool *
+arm_pool(struct app *app)
+{
+	PORT_FOREACH (app, id) {
+		const struct wire_port *wire = app->ports.p[id].wire;
+
+		LAB_POOL_FOREACH (app, pool) {
+			if (wire && wire_pool(wire) == pool->mp)
+				return pool;
+		}
+	}
+	LAB_POOL_FOREACH (app, pool)
+		return pool;
+	return NULL;
+}
+
 static unsigned int
 frag_rows(struct app *app, struct lab_report_frag *out)
 {
-	struct pool *pool = zone_pool(app, NULL);
+	struct pool *pool = arm_pool(app);
 	struct lab_frag_row rows[LAB_NR_ORDERS];
 
-	app->cli.error[0] = '\0';
 	if (pool == NULL)
 		return 0;
 	lab_frag_table(lab_mempool_zone(pool->mp), rows);
@@ -198,6 +215,7 @@ extra(struct app *app)
 	}
 	json_object_set_new(out, "wires", wires);
 	json_object_set_new(out, "fwd", fwd_stats_json(app));
+	json_object_set_new(out, "warnings", warnings_json(app));
 	if (app->arms.age)
 		json_object_set(out, "age", app->arms.age);
 	return out;
@@ -231,7 +249,7 @@ add_arm(struct app *app, const char *name)
 	ledger_get(app, &ledger);
 	ledger_failures(app, failures);
 	rc = ledger_check_wires(app, &ledger);
-	pool = rc ? NULL : zone_pool(app, NULL);
+	pool = rc ? NULL : arm_pool(app);
 	zone = pool ? zone_json(pool) : NULL;
 	arm.zone = zone;
 	arm.extra = more;
@@ -244,6 +262,13 @@ add_arm(struct app *app, const char *name)
 	return rc;
 }
 
+static void
+read_series(struct app *app, const char *name, double *out, long n)
+{
+	n = lab_series_get(app->sampler.set, name, out, n);
+	app->arms.list[app->arms.nr].n = n < 0 ? 0 : n;
+}
+
 /* The series of drops, for comparisons. */
 static int
 keep(struct app *app, const char *name)
@@ -251,11 +276,12 @@ keep(struct app *app, const char *name)
 	struct arm *arm = &app->arms.list[app->arms.nr];
 	long n = lab_series_length(app->sampler.set);
 
-	arm->drops = calloc(n + 1, sizeof(*arm->drops));
+	arm->drops = calloc(2 * (n + 1), sizeof(*arm->drops));
 	if (arm->drops == NULL)
 		return -ENOMEM;
-	n = lab_series_get(app->sampler.set, SERIES_DROPS, arm->drops, n);
-	arm->n = n < 0 ? 0 : n;
+	arm->memory = arm->drops + n + 1;
+	read_series(app, SERIES_DROPS, arm->drops, n);
+	read_series(app, SERIES_MEMORY, arm->memory, n);
 	strcpy(arm->name, name);
 	app->arms.nr++;
 	return 0;
@@ -291,13 +317,13 @@ find(struct app *app, const char *name)
 	return NULL;
 }
 
-int
-arm_compare(struct app *app, const char *control, const char *treated, const char *change)
+/* What differs between two arms: all drops, or those of memory. */
+static int
+intervene(struct app *app, const char *control, const char *treated, bool memory,
+	struct lab_intervention_result *r)
 {
 	struct lab_intervention_opts opts = lab_intervention_opts_default();
 	const struct arm *c = find(app, control), *t = c ? find(app, treated) : NULL;
-	struct lab_intervention_result r;
-	int rc;
 
 	if (t == NULL)
 		return -ENOENT;
@@ -306,9 +332,36 @@ arm_compare(struct app *app, const char *control, const char *treated, const cha
 			"arm %s has %zu intervals and %s %zu: only equal runs can be compared",
 			control, c->n, treated, t->n);
 	opts.seed = app->opt.seed;
-	rc = lab_intervention(c->drops, t->drops, c->n, &opts, &r);
+	return lab_intervention(
+		memory ? c->memory : c->drops, memory ? t->memory : t->drops, c->n, &opts, r);
+}
+
+int
+arm_compare(struct app *app, const char *control, const char *treated, const char *change)
+{
+	struct lab_intervention_result r;
+	int rc = intervene(app, control, treated, false, &r);
+
 	if (rc == 0)
 		rc = lab_report_add_intervention(app->arms.report, control, treated, change, &r);
+	return rc;
+}
+
+int
+arm_reduction(struct app *app, const char *control, const char *treated, const char *percent,
+	const char *change)
+{
+	struct lab_intervention_result r;
+	char *end;
+	double goal = strtod(percent, &end) / 100;
+	int rc;
+
+	if (end == percent || *end != '\0' || !(goal > 0 && goal <= 1))
+		return cmd_fail(
+			app, -EINVAL, "'%s' is no percentage above 0, 100 at most", percent);
+	rc = intervene(app, control, treated, true, &r);
+	if (rc == 0)
+		rc = lab_report_add_reduction(app->arms.report, control, treated, change, goal, &r);
 	return rc;
 }
 

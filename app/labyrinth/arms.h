@@ -24,7 +24,7 @@ struct app;
 /** What stays of an arm beside its block in the report. */
 struct arm {
 	char name[ARM_NAME_LEN];
-	double *drops; /**< an interval each */
+	double *drops, *memory; /**< packets lost, and lost to memory, an interval each */
 	size_t n;
 };
 
@@ -49,6 +49,13 @@ int arm_end(struct app *app);
 
 /** The effect of one change between two arms. */
 int arm_compare(struct app *app, const char *control, const char *treated, const char *change);
+
+/**
+ * By how much the packets lost to memory fell, against what was aimed at.
+ * @param percent "99": of the control's loss.
+ */
+int arm_reduction(struct app *app, const char *control, const char *treated, const char *percent,
+	const char *change);
 
 /** The arms side by side. NULL with the message set. */
 json_t *arms_json(struct app *app);

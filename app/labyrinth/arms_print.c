@@ -137,6 +137,20 @@ print_interventions(const json_t *report)
 	}
 }
 
+static void
+print_reductions(const json_t *report)
+{
+	const json_t *list = json_object_get(report, "reductions"), *o;
+	size_t i;
+
+	json_array_foreach (list, i, o)
+		printf("\n  %s: %s%s\n", json_string_value(json_object_get(o, "change")),
+			json_string_value(json_object_get(o, "text")),
+			json_is_true(json_object_get(o, "equal_memory"))
+				? ""
+				: " The zones are not equally large.");
+}
+
 void
 arms_print(struct app *app, const json_t *shown)
 {
@@ -157,7 +171,11 @@ arms_print(struct app *app, const json_t *shown)
 	interval_row(arms);
 	row("bursts", arms, "correlation", "bursts", NULL);
 	row("verdict", arms, "correlation", "verdict", NULL);
+	row("warnings at the low mark", arms, "warnings", "count", NULL);
+	row("first refusal, ms", arms, "warnings", "first_refusal_ms", NULL);
+	row("warned ahead of it, ms", arms, "warnings", "lead_ms", NULL);
 	print_interventions(shown);
+	print_reductions(shown);
 	printf("\n%s\n", headline ? headline : "");
 	free(headline);
 }

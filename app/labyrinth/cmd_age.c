@@ -102,6 +102,7 @@ age(struct app *app, const struct cmd_args *a)
 	rc = lab_age(t, &cfg, &res, progress, NULL);
 	if (rc == -EINVAL || rc == -ENOMEM || rc == -EBUSY)
 		return cmd_fail(app, rc, "age: %s", strerror(-rc));
+	warnings_forget(app);
 	printf("age %s: %s\n", spec, res.text);
 	out = result_json(spec, &res);
 	json_decref(app->arms.age);

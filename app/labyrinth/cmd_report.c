@@ -145,6 +145,13 @@ compare(struct app *app, const struct cmd_args *a)
 	return arm_compare(app, cmd_arg(a, "control"), cmd_arg(a, "treated"), cmd_arg(a, "change"));
 }
 
+static int
+reduction(struct app *app, const struct cmd_args *a)
+{
+	return arm_reduction(app, cmd_arg(a, "control"), cmd_arg(a, "treated"),
+		cmd_arg(a, "percent"), cmd_arg(a, "change"));
+}
+
 static json_t *
 show_arms(struct app *app, const struct cmd_args *a)
 {
@@ -199,6 +206,9 @@ static const struct cmd cmds[] = {
 	{"arm end", end, NULL, NULL, "End the arm; it is kept for the report."},
 	{"arm compare <control> <treated> <change...>", compare, NULL, NULL,
 		"State what changing one thing did between two arms with the same traffic."},
+	{"arm reduction <control> <treated> <percent> <change...>", reduction, NULL, NULL,
+		"State by how much the packets lost to memory fell, against a goal, and if it is "
+		"missed, why."},
 	{"show arms", NULL, show_arms, arms_print, "The arms side by side; as JSON the report."},
 	{"report json|html <file>", report, NULL, NULL, "Write the report."},
 	{"report write", report_write, NULL, NULL,

@@ -144,6 +144,37 @@ show_failures(struct app *app, const struct cmd_args *a)
 	return list ? json_pack("{so}", "zones", list) : NULL;
 }
 
+static json_t *
+zone_warnings(struct pool *pool)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < lab_mempool_nr_zones(pool->mp); i++) {
+		struct lab_zone *zone = lab_mempool_zone_at(pool->mp, i);
+		struct lab_zone_info info;
+		struct lab_warnings w;
+
+		lab_zone_warnings(zone, &w);
+		lab_zone_info_get(zone, &info);
+		json_array_append_new(
+			list, json_pack("{si sI sf sI sb sI sI sI}", "zone", (int)i, "count",
+				      (json_int_t)w.count, "last_ms", w.last_ns / 1e6, "last_free",
+				      (json_int_t)w.last_free, "armed", (int)w.armed, "free",
+				      (json_int_t)info.nr_free, "low",
+				      (json_int_t)(info.wmark.low + info.boost), "high",
+				      (json_int_t)(info.wmark.high + info.boost)));
+	}
+	return json_pack("{ss so}", "pool", pool->cfg.name, "warnings", list);
+}
+
+static json_t *
+show_warnings(struct app *app, const struct cmd_args *a)
+{
+	json_t *list = each_pool(app, a, zone_warnings);
+
+	return list ? json_pack("{so}", "zones", list) : NULL;
+}
+
 /* A table a pool; null is that of a pool that keeps none. */
 static void
 print_lists(const json_t *shown, const char *key)
@@ -159,6 +190,13 @@ print_lists(const json_t *shown, const char *key)
 		if (!json_is_null(list))
 			lab_display(list, LAB_FORMAT_TABLE, stdout);
 	}
+}
+
+static void
+print_warnings(struct app *app, const json_t *shown)
+{
+	RTE_SET_USED(app);
+	print_lists(shown, "warnings");
 }
 
 static void
@@ -352,6 +390,8 @@ static const struct cmd cmds[] = {
 		"The newest refusals, with the arithmetic of the gate that closed."},
 	{"show zone owners [<pool>]", NULL, show_owners, print_owners,
 		"Who holds most of the pools' pages, and for how long (set zone owners on)."},
+	{"show zone warnings [<pool>]", NULL, show_warnings, print_warnings,
+		"How often the free pages came down to the low mark, before anything was refused."},
 	{"show frag [<pool>]", NULL, show_frag, print_frag,
 		"Free blocks and the two fragmentation indices, an order a line."},
 	{"set zone "

@@ -46,6 +46,7 @@ add_all(struct sampler *s)
 		{SERIES_DROPS, "packets", LAB_SERIES_COUNTER, &n->drops},
 		{SERIES_MEMORY, "packets", LAB_SERIES_COUNTER, &n->drops_memory},
 		{SERIES_REFUSALS, "requests", LAB_SERIES_COUNTER, &n->refusals},
+		{SERIES_WARNINGS, "warnings", LAB_SERIES_COUNTER, &n->warnings},
 		{"in_flight", "packets", LAB_SERIES_GAUGE, &n->in_flight},
 		{"free_pages", "pages", LAB_SERIES_GAUGE, &n->free_pages},
 	};
@@ -100,6 +101,7 @@ take(struct app *app)
 	for (unsigned int i = 0; i < LEDGER_NR_FAILURES; i++)
 		n.refusals += n.refused[i];
 	n.free_pages = zones_free_pages(app);
+	n.warnings = warnings_count(app);
 	app->sampler.now = n;
 }
 
@@ -114,6 +116,7 @@ sampler_init(struct app *app)
 	for (unsigned int i = 1; i < LAB_NR_CAUSES; i++)
 		lab_drop_cause(lab_cause_name(i));
 	app->sampler.interval_ns = 10000000;
+	warnings_init(app);
 	return sampler_restart(app);
 }
 
@@ -209,6 +212,7 @@ thread_main(void *arg)
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 		now = vtime_wall_ns();
 		background_step(app, now);
+		warnings_poll(app);
 		if (now < s->due_ns)
 			continue;
 		sample(app, now);

@@ -27,10 +27,12 @@ struct app;
 #define SERIES_REFUSALS "refusals"
 #define SERIES_DROPS    "drops"
 #define SERIES_MEMORY   "drops.memory"
+#define SERIES_WARNINGS "warnings"
 
 /** One reading of everything; the series read from it. */
 struct snapshot {
-	uint64_t offered, received, delivered, in_flight, drops, drops_memory, refusals, free_pages;
+	uint64_t offered, received, delivered, in_flight, drops, drops_memory, refusals, free_pages,
+		warnings;
 	uint64_t cause[LAB_LEDGER_MAX_CAUSES];
 	uint64_t refused[LEDGER_NR_FAILURES];
 };

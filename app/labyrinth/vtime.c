@@ -96,6 +96,7 @@ pass_virtual(struct app *app, uint64_t ns)
 		if (app->fwd.running) {
 			wires_step(app, now);
 			n = fwd_round(app);
+			warnings_poll(app);
 			to = next_moment(app, now, end, n);
 		} else {
 			to = RTE_MIN(app->vtime.background_due_ns, end);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool
-ends_with_cause(const char *drop, const char *failure)
+bool
+report_is_cause(const char *drop, const char *failure)
 {
 	size_t d = strlen(drop), f = strlen(failure);
 
@@ -27,7 +27,7 @@ is_memory_cause(const struct lab_report_arm *arm, const char *drop)
 		return false;
 	}
 	for (size_t i = 0; i < arm->nr_failures; i++) {
-		if (ends_with_cause(drop, arm->failures[i].name))
+		if (report_is_cause(drop, arm->failures[i].name))
 			return true;
 	}
 	return !strcmp(drop, "nombuf");

@@ -288,6 +288,8 @@ arm_section(FILE *out, const json_t *arm, const struct html_scale *scale)
 			html_number(series, "bins_per_point"), html_number(series, "lost"));
 	correlation(out, arm);
 	facts(out, "Latency (ns)", json_object_get(arm, "latency_ns"));
+	facts(out, "Early warnings (low mark), times in ms since the arm began",
+		json_object_get(arm, "warnings"));
 	facts(out, "Zone", json_object_get(arm, "zone"));
 	fputs("</section>\n", out);
 }
@@ -363,6 +365,28 @@ interventions(FILE *out, const json_t *list)
 }
 
 static void
+reductions(FILE *out, const json_t *list)
+{
+	json_t *o;
+	size_t i;
+
+	if (json_array_size(list) == 0)
+		return;
+	fputs("<section><h2>Packets lost to memory</h2>\n", out);
+	json_array_foreach (list, i, o) {
+		fputs("<p><b>", out);
+		html_member(out, o, "change");
+		fputs("</b>: ", out);
+		html_member(out, o, "text");
+		fputs(json_is_false(json_object_get(o, "equal_memory"))
+				? " The zones are not equally large.</p>\n"
+				: "</p>\n",
+			out);
+	}
+	fputs("</section>\n", out);
+}
+
+static void
 reproduce(FILE *out, const json_t *json)
 {
 	const json_t *seed = json_object_get(json, "seed");
@@ -415,6 +439,7 @@ lab_report_html(const json_t *json, FILE *out)
 	fputs("</p>\n", out);
 	arms_table(out, arms);
 	interventions(out, json_object_get(json, "interventions"));
+	reductions(out, json_object_get(json, "reductions"));
 	json_array_foreach (arms, i, arm)
 		arm_section(out, arm, &scale);
 	frag_section(out, arms);

@@ -166,6 +166,16 @@ int lab_report_add_arm(struct lab_report *report, const struct lab_report_arm *a
 int lab_report_add_intervention(struct lab_report *report, const char *control, const char *treated,
 	const char *change, const struct lab_intervention_result *result);
 
+/**
+ * State by how much the packets lost to memory fell from one arm to another with the same traffic, and, if
+ * that is less than was aimed at, why: from the treated arm's drops by cause, its zone and its tenants.
+ * @param goal share of the control's loss, in (0, 1]: 0.99 for "at least 99% fewer"
+ * @param result of lab_intervention() on the arms' series of packets lost to memory; copied
+ * @return as lab_report_add_intervention()
+ */
+int lab_report_add_reduction(struct lab_report *report, const char *control, const char *treated,
+	const char *change, double goal, const struct lab_intervention_result *result);
+
 /** The report as JSON: the last arm's block at the top level, and all arms in `arms`. New
  * reference. */
 json_t *lab_report_json(const struct lab_report *report);

@@ -11,6 +11,7 @@ struct lab_report {
 	json_t *head;          /* format, version, time, scenario, command, seed */
 	json_t *arms;          /* array */
 	json_t *interventions; /* array */
+	json_t *reductions;    /* array */
 };
 
 static json_t *
@@ -57,7 +58,8 @@ lab_report_create(struct lab_report **out, const struct lab_report_info *info)
 	r->head = json_object();
 	r->arms = json_array();
 	r->interventions = json_array();
-	bad |= !r->arms || !r->interventions;
+	r->reductions = json_array();
+	bad |= !r->arms || !r->interventions || !r->reductions;
 	SET(r->head, "format", json_string("labyrinth-report 1"));
 	SET(r->head, "version", json_string(LAB_VERSION));
 	SET(r->head, "time", time_json(info->time));
@@ -81,6 +83,7 @@ lab_report_destroy(struct lab_report *r)
 	json_decref(r->head);
 	json_decref(r->arms);
 	json_decref(r->interventions);
+	json_decref(r->reductions);
 	free(r);
 }
 
@@ -197,20 +200,32 @@ lab_report_add_arm(struct lab_report *r, const struct lab_report_arm *a)
 	return json_array_append_new(r->arms, o) ? -ENOMEM : 0;
 }
 
+/* The arms that a change lies between. */
+static int
+pair_find(const struct lab_report *r, const char *control, const char *treated, json_t *arm[2])
+{
+	if (!control || !treated)
+		return -EINVAL;
+	arm[0] = arm_find(r, control);
+	arm[1] = arm_find(r, treated);
+	if (!arm[0] || !arm[1])
+		return -ENOENT;
+	/* Other traffic would make it a comparison, and no intervention. */
+	return json_equal(json_object_get(arm[0], "seed"), json_object_get(arm[1], "seed"))
+		       ? 0
+		       : -EINVAL;
+}
+
 int
 lab_report_add_intervention(struct lab_report *r, const char *control, const char *treated,
 	const char *change, const struct lab_intervention_result *result)
 {
-	json_t *a = arm_find(r, control), *b = arm_find(r, treated), *o;
+	json_t *arm[2], *o;
 	bool bad = false;
+	int err = change && result ? pair_find(r, control, treated, arm) : -EINVAL;
 
-	if (!control || !treated || !change || !result)
-		return -EINVAL;
-	if (!a || !b)
-		return -ENOENT;
-	/* Other traffic would make it a comparison, and no intervention. */
-	if (!json_equal(json_object_get(a, "seed"), json_object_get(b, "seed")))
-		return -EINVAL;
+	if (err)
+		return err;
 	o = lab_json_intervention(result);
 	bad |= !o;
 	SET(o, "control", json_string(control));
@@ -218,6 +233,20 @@ lab_report_add_intervention(struct lab_report *r, const char *control, const cha
 	SET(o, "change", text_json(change));
 	o = report_finish(o, bad);
 	return o && json_array_append_new(r->interventions, o) == 0 ? 0 : -ENOMEM;
+}
+
+int
+lab_report_add_reduction(struct lab_report *r, const char *control, const char *treated,
+	const char *change, double goal, const struct lab_intervention_result *result)
+{
+	json_t *arm[2], *o;
+	int err = change && result && goal > 0 && goal <= 1 ? pair_find(r, control, treated, arm)
+							    : -EINVAL;
+
+	if (err)
+		return err;
+	o = report_reduction(arm[0], arm[1], change, goal, result);
+	return o && json_array_append_new(r->reductions, o) == 0 ? 0 : -ENOMEM;
 }
 
 /* The block of an arm that also stands at the top level. */
@@ -239,6 +268,7 @@ lab_report_json(const struct lab_report *r)
 		SET(o, block[i], json_incref(json_object_get(last, block[i])));
 	SET(o, "arms", json_incref(r->arms));
 	SET(o, "interventions", json_incref(r->interventions));
+	SET(o, "reductions", json_incref(r->reductions));
 	return report_finish(o, bad);
 }
 

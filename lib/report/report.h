@@ -51,10 +51,19 @@ report_finish(json_t *v, bool bad)
 /** Write a file whole or not at all; see lab_report_write_json(). */
 int report_write_file(const char *path, int (*print)(FILE *out, void *arg), void *arg);
 
+/* ---- reduction.c */
+
+/** What lab_report_add_reduction() adds, from the arms' JSON. New reference; NULL when memory is short. */
+json_t *report_reduction(const json_t *control, const json_t *treated, const char *change,
+	double goal, const struct lab_intervention_result *r);
+
 /* ---- headline.c */
 
 /** The sentences of the headline, from the arms' JSON. */
 char *report_headline(const json_t *arms);
+
+/** Does a drop's name stand for a refusal's: the same, or behind a "_"? */
+bool report_is_cause(const char *drop, const char *failure);
 
 /** Packets of an arm that were lost because an allocation was refused, from its ledger and failures. */
 uint64_t report_lost_to_memory(

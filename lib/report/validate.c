@@ -424,6 +424,25 @@ interventions_ok(struct check *c, const json_t *list)
 	return true;
 }
 
+/* Reports of older versions have none. */
+static bool
+reductions_ok(struct check *c, const json_t *list)
+{
+	static const struct rule rules[] = {{"control", TYPE_TEXT}, {"treated", TYPE_TEXT},
+		{"change", TYPE_TEXT}, {"text", TYPE_TEXT}, {"goal", TYPE_NUMBER},
+		{"control_lost", TYPE_COUNT}, {"treated_lost", TYPE_COUNT}};
+	json_t *o;
+	size_t i;
+
+	json_array_foreach (list, i, o) {
+		if (!RULES_OK(c, o, rules))
+			return false;
+		if (!json_is_boolean(json_object_get(o, "reached")))
+			return fault(c, "reached", "is neither true nor false");
+	}
+	return true;
+}
+
 int
 lab_report_validate(const json_t *json, char *why, size_t len)
 {
@@ -441,6 +460,7 @@ lab_report_validate(const json_t *json, char *why, size_t len)
 	if (ok && !report_depth_ok(json))
 		ok = fault(&c, "", "is nested too deep");
 	ok = ok && block_ok(&c, json) && arms_ok(&c, json_object_get(json, "arms")) &&
-	     part_ok(&c, json, "interventions", interventions_ok);
+	     part_ok(&c, json, "interventions", interventions_ok) &&
+	     part_ok(&c, json, "reductions", reductions_ok);
 	return ok ? 0 : -EINVAL;
 }

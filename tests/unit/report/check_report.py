@@ -191,6 +191,26 @@ def intervention(o, path, arms):
          "is not the difference")
 
 
+def reduction(o, path, arms):
+    for key in ("control", "treated"):
+        name = text(o, key, path)
+        need(name in arms, f"{path}.{key}", "is no arm")
+        need(get(o, f"{key}_lost", path) == arms[name]["lost_to_memory"], f"{path}.{key}_lost",
+             "is not what the arm lost to memory")
+    for key in ("change", "text", "verdict"):
+        text(o, key, path)
+    need(o["verdict"] in EFFECTS, f"{path}.verdict", "is not a known one")
+    need(0 < number(o, "goal", path) <= 1, f"{path}.goal", "is no share")
+    if o["control_lost"] == 0:
+        need(o["reduction"] is None and o["reached"] is False, path, "fell from nothing")
+        return
+    share = 1 - o["treated_lost"] / o["control_lost"]
+    need(abs(number(o, "reduction", path) - share) < 1e-9, f"{path}.reduction", "is not the share")
+    interval(o, "reduction_ci", path)
+    need(o["reached"] == (o["reduction"] >= o["goal"]), f"{path}.reached", "contradicts the goal")
+    need((o["why_not"] is None) == o["reached"], f"{path}.why_not", "is for what was missed")
+
+
 def report(o):
     need(text(o, "format", "") == "labyrinth-report 1", ".format", "is not a known one")
     for key in ("version", "time", "command", "headline"):
@@ -206,6 +226,8 @@ def report(o):
         need(o[key] == arms[-1][key], f".{key}", "is not the last arm's")
     for i, x in enumerate(get(o, "interventions", "")):
         intervention(x, f".interventions[{i}]", by_name)
+    for i, x in enumerate(o.get("reductions", [])):
+        reduction(x, f".reductions[{i}]", by_name)
 
 
 def refuse_constant(name):

@@ -20,7 +20,7 @@ struct sample_arm {
 	struct lab_corr_result corr;
 	struct lab_hist latency;
 	struct lab_series_set *series;
-	double drops[SAMPLE_BINS];
+	double drops[SAMPLE_BINS], memory[SAMPLE_BINS];
 	uint64_t now[3]; /* load, refusals, drops so far */
 };
 
@@ -85,8 +85,10 @@ sample_arm_run(struct sample_arm *a, double tired, size_t bins, uint64_t seed)
 		a->now[0] += load;
 		a->now[1] += refused;
 		a->now[2] += drop + other;
-		if (i < SAMPLE_BINS)
+		if (i < SAMPLE_BINS) {
 			a->drops[i] = (double)(drop + other);
+			a->memory[i] = (double)drop;
+		}
 		lab_series_sample(a->series, (i + 1) * 10000000);
 	}
 	a->failures[0].name = "watermark";

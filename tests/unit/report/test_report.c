@@ -45,6 +45,10 @@ make_report(const char *title)
 	assert_int_equal(lab_report_add_arm(r, &a), -EEXIST);
 	assert_int_equal(lab_intervention(fresh.drops, aged.drops, SAMPLE_BINS, &o, &effect), 0);
 	assert_int_equal(lab_report_add_intervention(r, "fresh", "aged", title, &effect), 0);
+	assert_int_equal(lab_intervention(aged.memory, fresh.memory, SAMPLE_BINS, &o, &effect), 0);
+	assert_int_equal(lab_report_add_reduction(r, "aged", "fresh", title, 0.99, &effect), 0);
+	assert_int_equal(lab_intervention(fresh.memory, aged.memory, SAMPLE_BINS, &o, &effect), 0);
+	assert_int_equal(lab_report_add_reduction(r, "fresh", "aged", title, 0.99, &effect), 0);
 	return r;
 }
 
@@ -167,6 +171,7 @@ test_faults_are_found(void **state)
 		{{"correlation", "events", "drops_preceded"}, "null",
 			"correlation.events.drops_preceded"},
 		{{"interventions"}, "[{\"control\": \"fresh\"}]", "interventions.treated"},
+		{{"reductions"}, "[{\"control\": \"fresh\"}]", "reductions.treated"},
 	};
 	struct lab_report *r = make_report("aged pool");
 	json_t *good = lab_report_json(r);
@@ -280,6 +285,117 @@ test_bad_arms(void **state)
 	json_decref(text);
 	json_decref(taken);
 	lab_report_destroy(r);
+}
+
+static struct lab_intervention_result
+effect_of(double control, double treated)
+{
+	return (struct lab_intervention_result){.control = control,
+		.treated = treated,
+		.relative = control > 0 ? (treated - control) / control : 0,
+		.relative_lo = -0.7,
+		.relative_hi = 0.3,
+		.alpha = 0.05};
+}
+
+/* An arm that lost n packets to each of the causes. */
+static void
+add_lossy(struct lab_report *r, const char *name, const char *const *cause, unsigned int nr,
+	uint64_t n, json_t *figures)
+{
+	static const struct lab_report_count failures[] = {
+		{"order", 9}, {"watermark", 1}, {"exhausted", 2}, {"reserve", 1}, {"injected", 1}};
+	struct lab_report_frag frag[3] = {{0, 5, 0, 0}, {1, 5, 100, 0}, {2, 5, 250, 0}};
+	struct lab_report_arm a = {.name = name,
+		.seed = 7,
+		.failures = failures,
+		.nr_failures = 5,
+		.zone = figures,
+		.frag = frag,
+		.nr_frag = 3};
+	struct lab_ledger ledger;
+
+	lab_ledger_init(&ledger);
+	lab_ledger_port_add(&ledger, "p");
+	lab_ledger_offer(&ledger.port[0], nr * n);
+	for (unsigned int i = 0; i < nr; i++)
+		lab_ledger_drop(&ledger.port[0], (unsigned int)lab_drop_cause(cause[i]), n);
+	a.ledger = &ledger;
+	assert_int_equal(lab_report_add_arm(r, &a), 0);
+}
+
+static const json_t *
+last_reduction(const json_t *json)
+{
+	const json_t *list = json_object_get(json, "reductions");
+
+	return json_array_get(list, json_array_size(list) - 1);
+}
+
+/* Reached, missed with the reasons of each cause, risen, and nothing to fall from. */
+static void
+test_reductions(void **state)
+{
+	static const char *const causes[] = {
+		"rx_order", "watermark", "exhausted", "reserve", "injected"};
+	static const char *const says[] = {"for want of a free block of order 2", "min 256 pages",
+		"no memory left at all", "lowmem_reserve", "injected refusals"};
+	json_t *figures = json_pack("{si si si si s{si si si}}", "managed", 16384, "free", 4321,
+		"min", 256, "object_order", 2, "tenants", "unmovable", 942, "movable", 8000,
+		"reclaimable", 479);
+	const struct {
+		const char *control, *treated;
+		double c, t, goal;
+		int reached;
+		const char *part;
+	} rows[] = {{"lossy", "none", 500, 0, 0.99, 1,
+			    "100.00% fewer [-30.00, 70.00]; at least 99% fewer "
+			    "were aimed at: reached."},
+		{"more", "lossy", 1000, 500, 0.5, 1, "50.00% fewer"},
+		{"more", "lossy", 1000, 500, 0.51, 0,
+			"4321 pages were free, 25% of them in smaller blocks"},
+		{"more", "lossy", 1000, 500, 0.51, 0, "942 unmovable and 8479 other pages"},
+		{"more", "lossy", 1000, 500, 0.51, 0, "would be 1080 blocks"},
+		{"lossy", "more", 500, 1000, 0.99, 0, "100.00% more [-70.00, 30.00]"},
+		{"none", "lossy", 0, 500, 0.99, 0, "Nothing was lost to memory in none"}};
+	struct lab_report *r = make_report("aged pool");
+	struct lab_intervention_result e = effect_of(1, 1);
+	json_t *json;
+
+	add_lossy(r, "lossy", causes, 5, 100, figures);
+	add_lossy(r, "more", causes, 5, 200, figures);
+	add_lossy(r, "none", causes, 0, 0, NULL);
+	for (size_t i = 0; i < LAB_ARRAY_SIZE(rows); i++) {
+		const json_t *o;
+		const char *text;
+
+		e = effect_of(rows[i].c, rows[i].t);
+		assert_int_equal(lab_report_add_reduction(r, rows[i].control, rows[i].treated, "x",
+					 rows[i].goal, &e),
+			0);
+		json = lab_report_json(r);
+		o = last_reduction(json);
+		text = json_string_value(json_object_get(o, "text"));
+		if (strstr(text, rows[i].part) == NULL)
+			fail_msg("row %zu: '%s' does not say '%s'", i, text, rows[i].part);
+		assert_int_equal(json_is_true(json_object_get(o, "reached")), rows[i].reached);
+		assert_int_equal(
+			json_is_null(json_object_get(o, "why_not")), rows[i].reached || !rows[i].c);
+		assert_int_equal(json_is_true(json_object_get(o, "equal_memory")),
+			strcmp(rows[i].control, "none") && strcmp(rows[i].treated, "none"));
+		for (size_t k = 0; rows[i].c > 0 && !rows[i].reached && k < 5; k++)
+			assert_non_null(strstr(text, says[k]));
+		assert_int_equal(lab_report_validate(json, NULL, 0), 0);
+		json_decref(json);
+	}
+	assert_int_equal(lab_report_add_reduction(r, "lossy", "nobody", "x", 0.99, &e), -ENOENT);
+	assert_int_equal(lab_report_add_reduction(r, NULL, "more", "x", 0.99, &e), -EINVAL);
+	assert_int_equal(lab_report_add_reduction(r, "lossy", "more", NULL, 0.99, &e), -EINVAL);
+	assert_int_equal(lab_report_add_reduction(r, "lossy", "more", "x", 0.99, NULL), -EINVAL);
+	assert_int_equal(lab_report_add_reduction(r, "lossy", "more", "x", 0, &e), -EINVAL);
+	assert_int_equal(lab_report_add_reduction(r, "lossy", "more", "x", 1.01, &e), -EINVAL);
+	lab_report_destroy(r);
+	json_decref(figures);
 }
 
 /* Least and barest: no figures but a ledger, and one that does not close. */
@@ -454,6 +570,7 @@ main(void)
 		cmocka_unit_test(test_html_is_escaped),
 		cmocka_unit_test(test_text_that_is_no_utf8),
 		cmocka_unit_test(test_bad_arms),
+		cmocka_unit_test(test_reductions),
 		cmocka_unit_test(test_bare_arm),
 		cmocka_unit_test(test_memory_causes),
 		cmocka_unit_test(test_long_series_are_grouped),
