@@ -37,13 +37,32 @@ lab_set_order_at(struct lab_zone *z, uint32_t pfn, unsigned int value)
 		two, &old, new, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 
+/** The same byte for all frames of a block of two or more. Atomic, for compaction looks at blocks of others;
+ *  they are aligned to their size. */
+static inline void
+lab_fill_orders(struct lab_zone *z, uint32_t pfn, unsigned int order, uint8_t two)
+{
+	uint8_t *at = &z->orders[pfn / 2];
+	uint64_t all = two * 0x0101010101010101ULL;
+
+	if (order == 1)
+		__atomic_store_n(at, two, __ATOMIC_RELAXED);
+	else if (order == 2)
+		__atomic_store_n((uint16_t *)at, (uint16_t)all, __ATOMIC_RELAXED);
+	else if (order == 3)
+		__atomic_store_n((uint32_t *)at, (uint32_t)all, __ATOMIC_RELAXED);
+	else
+		for (unsigned int i = 0; i < (1U << order) / 16; i++)
+			__atomic_store_n((uint64_t *)at + i, all, __ATOMIC_RELAXED);
+}
+
 /** Name the frames of a block of two or more. They are the caller's: nobody else writes them. */
 static inline void
 lab_name_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
 	if (order == 0)
 		return;
-	memset(&z->orders[pfn / 2], LAB_ORDER_INSIDE << 4 | LAB_ORDER_INSIDE, (1U << order) / 2);
+	lab_fill_orders(z, pfn, order, LAB_ORDER_INSIDE << 4 | LAB_ORDER_INSIDE);
 	__atomic_store_n(
 		&z->orders[pfn / 2], (uint8_t)(LAB_ORDER_INSIDE << 4 | order), __ATOMIC_RELAXED);
 }
@@ -52,7 +71,7 @@ static inline void
 lab_unname_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
 	if (order > 0)
-		memset(&z->orders[pfn / 2], 0, (1U << order) / 2);
+		lab_fill_orders(z, pfn, order, 0);
 }
 
 /** Is pfn the start of an allocated block of the order? @return 0, -EALREADY, -EINVAL. */
