@@ -108,51 +108,180 @@ map_set(struct frames *f, unsigned int class, uint32_t child, bool on)
 		atomic_fetch_and_explicit(w, ~bit, memory_order_relaxed);
 }
 
+static inline unsigned int
+promise(const struct frames *f, uint32_t child)
+{
+	return value_at(load(&level_of(f, 0)[child >> FANOUT_LOG]), child & (FANOUT - 1));
+}
+
 bool
 frames_promises(const struct frames *f, uint32_t child, unsigned int want)
 {
-	return value_at(load(&level_of(f, 0)[child >> FANOUT_LOG]), child & (FANOUT - 1)) >= want;
+	return promise(f, child) >= want;
 }
 
-/** A child of the class, partly used, that promises `want`; looks at a few words of the map only. */
-static uint32_t
-class_search(struct frames *f, unsigned int class, unsigned int want, uint32_t from)
+/** Children whose frames a search of a class counts, and ones that it takes out of the class's map. */
+#define COUNTED 8U
+#define CLEARED 8U
+
+/** Which child: the one that breaks the least large block, and of such ones the fullest, leaves most
+ *  whole; the emptiest takes in most of what follows. */
+enum which { TIGHTEST, EMPTIEST };
+
+struct best {
+	uint32_t child;
+	unsigned int value, want;
+	unsigned int free; /* its frames, 0 while they were not counted */
+	unsigned int counted, cleared;
+	enum which which;
+};
+
+/** Is a child that promises `value` better than the best so far? */
+static void
+compare(const struct frames *f, struct best *b, uint32_t child, unsigned int value)
 {
-	uint32_t word = from / 64;
+	unsigned int nr;
 
-	for (unsigned int i = 0; i < CLASS_WORDS && i < f->class_words; i++) {
-		uint64_t map = load(&map_of(f, class)[word]);
+	if (b->child == FRAMES_NONE ||
+		(b->which == TIGHTEST ? value < b->value : value > b->value)) {
+		b->child = child;
+		b->value = value;
+		b->free = 0;
+		return;
+	}
+	if (value != b->value || b->counted >= COUNTED || child == b->child)
+		return;
+	if (b->free == 0) {
+		b->free = frames_child_free(f, b->child);
+		b->counted++;
+	}
+	nr = frames_child_free(f, child);
+	b->counted++;
+	if (b->which == TIGHTEST ? nr < b->free : nr > b->free) {
+		b->child = child;
+		b->free = nr;
+	}
+}
 
-		while (map != 0) {
-			uint32_t child = word * 64 + (uint32_t)__builtin_ctzll(map);
+/** No better one can come. */
+static bool
+is_found(const struct best *b)
+{
+	return b->which == TIGHTEST && b->value == b->want;
+}
 
-			map &= map - 1;
-			if (frames_promises(f, child, want))
-				return child;
-			if (!frames_promises(f, child, 1))
-				map_set(f, class, child, false);
+/** Compare those of eight children of the class whose bits are set; what is full or whole leaves the map. */
+static void
+look_at(struct frames *f, struct best *b, unsigned int class, uint32_t first, uint64_t bits)
+{
+	uint64_t word = load(&level_of(f, 0)[first >> FANOUT_LOG]);
+
+	for (; bits != 0; bits &= bits - 1) {
+		unsigned int slot = (unsigned int)__builtin_ctzll(bits);
+		unsigned int value = value_at(word, slot);
+
+		if (value != 0 && value != WHOLE) {
+			if (value >= b->want)
+				compare(f, b, first + slot, value);
+		} else if (b->cleared < CLEARED) {
+			map_set(f, class, first + slot, false);
+			b->cleared++;
 		}
+	}
+}
+
+/** Those of the 64 children under a word of the class's map. */
+static void
+look_under(struct frames *f, struct best *b, unsigned int class, uint32_t word)
+{
+	uint64_t map = load(&map_of(f, class)[word]), tops = UINT32_MAX;
+
+	/* a word of this level stands above as many children as one of the map */
+	if (map != 0 && f->nr_levels > 1)
+		tops = load(&level_of(f, 1)[word]);
+	for (unsigned int i = 0; i < FANOUT && !is_found(b); i++) {
+		uint64_t bits = map >> (i * FANOUT) & (ROW_FULL >> (64 - FANOUT));
+
+		if (bits != 0 && value_at(tops, i) >= b->want)
+			look_at(f, b, class, word * 64 + i * FANOUT, bits);
+	}
+}
+
+/**
+ * A child of the class, partly used, that promises `want`. Looks at a few words of the map only, from where
+ * the last search ended that found none that fits exactly, so that each has its turn.
+ */
+static uint32_t
+class_search(struct frames *f, unsigned int class, unsigned int want, struct frames_cursor *cur,
+	enum which which)
+{
+	uint32_t word = atomic_load_explicit(&cur->word[class], memory_order_relaxed);
+	uint32_t last = atomic_load_explicit(&cur->block[class], memory_order_relaxed) - 1;
+	struct best b = {.child = FRAMES_NONE, .want = want, .which = which};
+
+	word = word < f->class_words ? word : 0;
+	if (last < f->nr_children && frames_child_class(f, last) == class)
+		look_at(f, &b, class, last & ~(FANOUT - 1), 1ULL << (last & (FANOUT - 1)));
+	for (unsigned int i = 0; i < CLASS_WORDS && i < f->class_words; i++) {
+		look_under(f, &b, class, word);
+		if (is_found(&b))
+			return b.child;
 		word = word + 1 == f->class_words ? 0 : word + 1;
 	}
-	return FRAMES_NONE;
+	atomic_store_explicit(&cur->word[class], word, memory_order_relaxed);
+	return b.child;
 }
 
-/** The child becomes the class's if most of it is free, as Linux claims a pageblock. */
+/**
+ * The child becomes the class's if it is free, as Linux claims a pageblock. What cannot be moved claims
+ * also what holds movable blocks: the child cannot become whole by moving any more, so the next of the
+ * kind shall rather come here than spoil another one.
+ */
 static void
 claim(struct frames *f, uint32_t child, unsigned int class)
 {
 	_Atomic uint8_t *c = class_of(f, child);
 	unsigned int was = atomic_load_explicit(c, memory_order_relaxed);
 
-	if (was != class && frames_child_free(f, child) >= FRAMES_CHILD / 2) {
+	if (was == class)
+		return;
+	if ((class != FRAMES_MOVABLE && was == FRAMES_MOVABLE) ||
+		frames_child_free(f, child) == FRAMES_CHILD) {
 		atomic_store_explicit(c, (uint8_t) class, memory_order_relaxed);
 		map_set(f, was, child, false);
 	}
 }
 
+void
+frames_set_class(struct frames *f, uint32_t child, unsigned int class)
+{
+	unsigned int was = frames_child_class(f, child);
+
+	atomic_store_explicit(class_of(f, child), (uint8_t) class, memory_order_relaxed);
+	map_set(f, was, child, false);
+	map_set(f, class, child, true);
+}
+
+/** A used child of another class: of movable blocks last, for they are what can be made whole. */
+static uint32_t
+other_class(struct frames *f, unsigned int want, unsigned int class, struct frames_cursor *cur)
+{
+	uint32_t child;
+
+	for (unsigned int c = 0; c < FRAMES_CLASSES; c++) {
+		if (c == class || c == FRAMES_MOVABLE)
+			continue;
+		child = class_search(f, c, want, cur, TIGHTEST);
+		if (child != FRAMES_NONE)
+			return child;
+	}
+	return class == FRAMES_MOVABLE ? FRAMES_NONE
+				       : class_search(f, FRAMES_MOVABLE, want, cur, EMPTIEST);
+}
+
 /**
- * Where to take a block: the cursor's child, a used child of the class, an untouched child, any child.
- * Once a race was lost, only what the tree says counts.
+ * Where to take a block: the cursor's child, a used child of the class, an untouched child, a used child
+ * of another class, any child. Once a race was lost, only what the tree says counts.
  */
 static uint32_t
 pick_child(struct frames *f, unsigned int want, unsigned int class, struct frames_cursor *cur,
@@ -163,15 +292,17 @@ pick_child(struct frames *f, unsigned int want, unsigned int class, struct frame
 	if (want == PAIR)
 		return frames_search(f, PAIR, races);
 	if (*races == FRAMES_RACES) {
-		if (child < f->nr_children && frames_promises(f, child, want) &&
-			frames_child_class(f, child) == class)
-			return child;
-		if (child >= f->nr_children)
-			child = 0;
-		child = class_search(f, class, want, child);
-		if (child != FRAMES_NONE)
-			return child;
-		child = frames_search(f, WHOLE, races);
+		if (child < f->nr_children && frames_child_class(f, child) == class) {
+			unsigned int value = promise(f, child);
+
+			if (want == 1 ? value >= want : value == want)
+				return child;
+		}
+		child = class_search(f, class, want, cur, TIGHTEST);
+		if (child == FRAMES_NONE)
+			child = frames_search(f, WHOLE, races);
+		if (child == FRAMES_NONE)
+			child = other_class(f, want, class, cur);
 		if (child != FRAMES_NONE)
 			return child;
 	}
@@ -179,12 +310,12 @@ pick_child(struct frames *f, unsigned int want, unsigned int class, struct frame
 }
 
 void
-frames_took(struct frames *f, uint32_t child, unsigned int class, struct frames_cursor *cur)
+frames_took(struct frames *f, uint32_t child, unsigned int class, _Atomic uint32_t *last)
 {
 	claim(f, child, class);
 	map_set(f, class, child, frames_child_class(f, child) == class);
 	frames_lower(f, child, 0);
-	atomic_store_explicit(&cur->child[class], child + 1, memory_order_relaxed);
+	atomic_store_explicit(last, child + 1, memory_order_relaxed);
 }
 
 /* ------------------------------------------------------------------ public */
@@ -213,7 +344,7 @@ frames_alloc_tagged(
 		claim(f, child, class);
 		pfn = want == PAIR ? take_pair(f, child) : take_in_child(f, child, order, &races);
 		if (pfn < FRAMES_LOST) {
-			frames_took(f, child, class, cur);
+			frames_took(f, child, class, &cur->block[class]);
 			return pfn;
 		}
 		if (!let_down(f, child, want, &races))
@@ -317,6 +448,34 @@ take_blocks(struct frames *f, uint32_t child, unsigned int order, unsigned int n
 	return got;
 }
 
+uint32_t
+frames_alloc_in(struct frames *f, uint32_t child, unsigned int order)
+{
+	unsigned int races = FRAMES_RACES;
+	uint32_t pfn;
+
+	if (promise(f, child) <= order)
+		return FRAMES_NONE;
+	pfn = take_in_child(f, child, order, &races);
+	frames_lower(f, child, 0);
+	if (pfn >= FRAMES_LOST)
+		return FRAMES_NONE;
+	frames_untag_block(f, pfn, order);
+	return pfn;
+}
+
+void
+frames_leave(struct frames_cursor *cur, uint32_t child)
+{
+	for (unsigned int class = 0; class < FRAMES_CLASSES; class ++)
+		for (int i = 0; i < 2; i++) {
+			_Atomic uint32_t *at = i == 0 ? &cur->child[class] : &cur->block[class];
+
+			if (atomic_load_explicit(at, memory_order_relaxed) == child + 1)
+				atomic_store_explicit(at, 0, memory_order_relaxed);
+		}
+}
+
 unsigned int
 frames_alloc_batch(struct frames *f, unsigned int order, unsigned int class, unsigned int n,
 	uint32_t *pfn, struct frames_cursor *cur)
@@ -333,7 +492,8 @@ frames_alloc_batch(struct frames *f, unsigned int order, unsigned int class, uns
 		claim(f, child, class);
 		got = take_blocks(f, child, order, n, pfn);
 		if (got > 0) {
-			frames_took(f, child, class, cur);
+			frames_took(f, child, class,
+				order == 0 ? &cur->child[class] : &cur->block[class]);
 			return got;
 		}
 		if (!let_down(f, child, order + 1, &races)) {

@@ -43,6 +43,10 @@
 #define FRAMES_BATCH_ORDER 6
 /** Kinds of lifetime that are kept apart, each in children of its own as long as there are some. */
 #define FRAMES_CLASSES 4
+/** Blocks that can neither be moved nor reclaimed. */
+#define FRAMES_UNMOVABLE 0
+/** The class of blocks that can be moved: theirs are the children that can be made whole again. */
+#define FRAMES_MOVABLE 1
 /** Columns of frames_count(), of which the first FRAMES_CLASSES are used. */
 #define FRAMES_TYPES 6
 #define FRAMES_NONE  UINT32_MAX
@@ -51,7 +55,7 @@
 /** Races that a request may lose to others, which got frames or gave some meanwhile. */
 #define FRAMES_RACES 64U
 /** Words that a request looks at between two lost races, at most. */
-#define FRAMES_STEPS 700U
+#define FRAMES_STEPS 1400U
 /** Words that a request looks at or swaps, at most. */
 #define FRAMES_MAX_STEPS (FRAMES_RACES * FRAMES_STEPS)
 
@@ -59,9 +63,12 @@
 
 struct frames; /**< at the start of the memory given to frames_init() */
 
-/** Where a CPU last took frames, by class: a hint, any content is right. Zero-initialise. */
+/** Where a CPU last took frames, by class: a hint, any content is right; threads may share it.
+ *  Zero-initialise. */
 struct frames_cursor {
-	_Atomic uint32_t child[FRAMES_CLASSES]; /**< child + 1, 0: none; threads may share it */
+	_Atomic uint32_t child[FRAMES_CLASSES]; /**< single frames: child + 1, 0: none */
+	_Atomic uint32_t block[FRAMES_CLASSES]; /**< blocks: the same */
+	_Atomic uint32_t word[FRAMES_CLASSES];  /**< where in the class's map to search next */
 };
 
 /** Bytes for a store of nr frames; 64-byte aligned memory. */
@@ -100,11 +107,26 @@ int frames_take_at(struct frames *f, uint32_t pfn, unsigned int order);
 /** 1 + the order of the largest free block, 0 if nothing is free: one load. */
 unsigned int frames_largest(const struct frames *f);
 
+/** Take a block of the order, at most 8, from a certain child, where it breaks the least. @return its first
+ *  frame, FRAMES_NONE if the child has none. */
+uint32_t frames_alloc_in(struct frames *f, uint32_t child, unsigned int order);
+
+/** Take the next frames elsewhere than in this child. */
+void frames_leave(struct frames_cursor *cur, uint32_t child);
+
 /** Free frames of a child, by counting its bits. */
 unsigned int frames_child_free(const struct frames *f, uint32_t child);
 
+/** Say what a child is for: a hint for the placement, nothing else. */
+void frames_set_class(struct frames *f, uint32_t child, unsigned int class);
+
 /** Class of a child. */
 unsigned int frames_child_class(const struct frames *f, uint32_t child);
+
+/** Add a child's free blocks below order 9, as a buddy system would hold them, to those of its class.
+ *  @return true if it is entirely free; it then counts for nothing. */
+bool frames_count_child(
+	const struct frames *f, uint32_t child, unsigned long (*blocks)[FRAMES_TYPES]);
 
 /** Free blocks by order, as a buddy system would hold them, and class. Walks the zone. */
 void frames_count(const struct frames *f, unsigned long (*blocks)[FRAMES_TYPES]);

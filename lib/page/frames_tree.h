@@ -35,8 +35,8 @@
 #define CHILD_ROWS (FRAMES_CHILD / ROW_FRAMES)
 #define ROW_FULL   UINT64_MAX
 
-/** Words of a class's map that a search looks at before it turns to the tree. */
-#define CLASS_WORDS 4U
+/** Words of a class's map that a search looks at before it turns to the tree: 2 GiB. */
+#define CLASS_WORDS 16U
 
 typedef _Atomic uint64_t word_t;
 
@@ -210,8 +210,9 @@ enum frames_kind { FRAMES_ANY, FRAMES_DIRTY, FRAMES_ZEROED };
  *  may have lost them a moment before. @return how many. */
 unsigned int frames_take_pass(struct frames *f, uint32_t child, unsigned int order, unsigned int n,
 	uint32_t *pfn, bool whole_rows, enum frames_kind kind);
-/** After taking frames of a child for a class; after giving some back to one. */
-void frames_took(struct frames *f, uint32_t child, unsigned int class, struct frames_cursor *cur);
+/** After taking frames of a child for a class; after giving some back to one.
+ *  @param last where the cursor remembers the child. */
+void frames_took(struct frames *f, uint32_t child, unsigned int class, _Atomic uint32_t *last);
 void frames_freed(struct frames *f, uint32_t child);
 /** Does the child promise so much? */
 bool frames_promises(const struct frames *f, uint32_t child, unsigned int want);

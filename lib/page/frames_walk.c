@@ -18,9 +18,8 @@ frames_child_free(const struct frames *f, uint32_t child)
 	return n;
 }
 
-/** Count the maximal aligned free blocks below order 9 of one child; true if it is entirely free. */
-static bool
-count_child(const struct frames *f, uint32_t child, unsigned long (*blocks)[FRAMES_TYPES])
+bool
+frames_count_child(const struct frames *f, uint32_t child, unsigned long (*blocks)[FRAMES_TYPES])
 {
 	unsigned int whole = 0, class = frames_child_class(f, child);
 	uint64_t rows[CHILD_ROWS];
@@ -54,8 +53,8 @@ void
 frames_count(const struct frames *f, unsigned long (*blocks)[FRAMES_TYPES])
 {
 	for (uint32_t c = 0; c < f->nr_children; c += 2) {
-		bool first = count_child(f, c, blocks);
-		bool second = c + 1 < f->nr_children && count_child(f, c + 1, blocks);
+		bool first = frames_count_child(f, c, blocks);
+		bool second = c + 1 < f->nr_children && frames_count_child(f, c + 1, blocks);
 
 		if (first && second) {
 			blocks[FRAMES_MAX_ORDER][frames_child_class(f, c)]++;

@@ -266,7 +266,7 @@ frames_alloc_zeroed(struct frames *f, unsigned int order, unsigned int class, un
 				&s, atomic_load_explicit(&f->zero_child, memory_order_relaxed));
 	}
 	if (got > 0)
-		frames_took(f, s.child, class, cur);
+		frames_took(f, s.child, class, &cur->child[class]);
 	else
 		frames_want_zeroed(f, class);
 	return got;

@@ -207,6 +207,34 @@ test_bounded(void **state)
 	free(f);
 }
 
+/* Likewise where classes and orders are mixed, and all that is free is in small pieces. */
+static void
+test_bounded_mixed(void **state)
+{
+	struct frames *f = make(1U << 20);
+	struct frames_cursor cur = {0};
+	unsigned long most = 0;
+	uint64_t x = 1;
+
+	for (unsigned int n = 0; n < 300000; n++) {
+		unsigned int order, class;
+		uint32_t pfn;
+
+		x = x * 6364136223846793005ULL + 1442695040888963407ULL;
+		order = (unsigned int)(x >> 33) % 5;
+		class = (unsigned int)(x >> 40) % 3;
+		frames_steps = 0;
+		pfn = frames_alloc(f, order, class, &cur);
+		most = frames_steps > most ? frames_steps : most;
+		/* half of each large block goes back, so that holes of each order come and go */
+		if (pfn < FRAMES_LOST && order > 0 && x >> 63)
+			assert_int_equal(frames_free(f, pfn, order - 1), 0);
+	}
+	print_message("at most %lu steps\n", most);
+	assert_true(most <= FRAMES_STEPS);
+	free(f);
+}
+
 static void
 test_large(void **state)
 {
@@ -374,6 +402,7 @@ main(void)
 		cmocka_unit_test(test_classes_apart),
 		cmocka_unit_test(test_small_requests_break_small_blocks),
 		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_bounded_mixed),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_a_stopped_thread_stops_nobody),
