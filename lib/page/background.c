@@ -26,6 +26,7 @@ typedef unsigned int (*job_fn)(struct lab_zone *z, unsigned int budget);
 /** The most urgent first: what one leaves of the budget is the next one's. */
 static const job_fn jobs[] = {
 	lab_zero_round,
+	lab_compact_round,
 };
 
 unsigned int

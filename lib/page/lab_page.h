@@ -578,10 +578,12 @@ void lab_zone_warnings(const struct lab_zone *zone, struct lab_warnings *out);
 /* ------------------------------------------------------- background work */
 
 /**
- * One round of the work that is done ahead of requests: zeroing free pages (lab_zone_set_zero_target()).
- * Its pages are not free while it has them, so it has at most 8 at once, and it stands aside while the free
- * pages are near the high mark and where the zone's largest free block would become a smaller one. Bounded; takes no lock and sleeps never. Any thread, several at once too, of any process; not
- * a signal handler. A thread that dies in it loses at most the pages that it has.
+ * One round of the work that is done ahead of requests: zeroing free pages (lab_zone_set_zero_target()), then,
+ * where this process has registered what moves blocks, compaction (lab_zone_compact()).
+ * The pages being zeroed are not free, so it has at most 8 at once, and it stands aside while the free
+ * pages are near the high mark and where the zone's largest free block would become a smaller one. Bounded;
+ * sleeps never and takes no lock but the registry's and what the mover takes. Any thread, several at once
+ * too, of any process; not a signal handler. A thread that dies in it loses at most the pages that it has.
  * @param budget pages of work, at most.
  * @return pages of work done; 0: there is nothing to do now.
  */
@@ -605,6 +607,51 @@ int lab_background_start_rounds(struct lab_background **b, lab_round_fn round, v
 /** Stop it and wait for its end, one round at most; before the zone is destroyed. NULL is fine. To be called
  *  in the process that started it. */
 void lab_background_stop(struct lab_background *b);
+
+/* ------------------------------------------------------------- compaction */
+
+/**
+ * Moves a block, for compaction. It asks first, and then does it:
+ * @param arg  as registered.
+ * @param from a block that may be the caller's; it may also be anybody's, or just have been given back.
+ * @param to   NULL: only say whether it would be moved. Else a block of the same order that was
+ * allocated for this: copy all that is in `from` to it and let everything that named `from` name `to`, in
+ * one step as seen by whoever uses or frees the block, i.e. under the owner's own lock.
+ * @param order of both, in frames' powers of two.
+ * @return 0: `to` is the owner's now, in place of `from`, which is the zone's to free: do not free it.
+ *  -ENOENT: `from` is no block of the owner's of that order (any more). -EBUSY: it is, but stays: pinned,
+ *  or its lock is held. Any other value refuses too. The zone then takes `to` back.
+ * It is called without a lock of the zone, from lab_zone_compact() alone, in its caller's thread. It must not
+ * allocate from the zone, free to it or wait for one who does, e.g. by taking a lock under which others
+ * call into the zone and wait for this thread: try the lock and answer -EBUSY.
+ */
+typedef int (*lab_move_fn)(void *arg, void *from, void *to, unsigned int order);
+
+/**
+ * Register what moves this process's blocks (NULL: nothing). Like a reclaimer it serves the calls that
+ * this process makes; blocks of other processes are moved by their own.
+ * @return 0; -ENOSPC if 8 living processes are registered already, as reclaimers or as this.
+ */
+int lab_zone_set_move(struct lab_zone *zone, lab_move_fn fn, void *arg);
+
+/**
+ * One round of compaction: of 1 GiB of the zone, the next in turn, find the pageblock with the fewest
+ * frames in use that can all be moved, and move them into the fullest pageblocks that have room, until it is
+ * empty or the budget is used; the next round goes on with it. Frees nothing else and takes at most one
+ * block at a time for itself, and none where that would leave less than half of the min mark.
+ * Call it from a service thread, or between two steps of virtual time: the same calls on a zone in the
+ * same state move the same blocks. Any thread and several at once; not from a signal handler, not from a
+ * callback of the zone. A thread that stops within it hinders nobody; one that is killed there leaves
+ * one block allocated.
+ * @param order  what is wanted, 1 to 10. Whatever it is, whole pageblocks (order 9) are made; for 10 only
+ *  ones beside a free one.
+ * @param budget most pages to move, at least 1; one block more than that may be moved.
+ * @return pages moved; 0: nothing is to be gained anywhere, every part was looked at since the last move;
+ *  -EAGAIN: nothing in this part, but others were not looked at since; -ENOENT: this process has registered
+ *  nothing that moves; -EINVAL: order or budget; -ENOTSUP: a zone of the `buddy` allocator, the model of a
+ *  kernel that does not compact.
+ */
+int lab_zone_compact(struct lab_zone *zone, unsigned int order, unsigned int budget);
 
 /* -------------------------------------------------------------- injection */
 
@@ -658,6 +705,9 @@ struct lab_zone_stats {
 	uint64_t zero_hit;          /**< __GFP_ZERO served by pages that were zero already */
 	uint64_t zeroed_pages;      /**< in the background */
 	uint64_t background_rounds; /**< of lab_zone_background() that had something to do */
+	/** Compaction: blocks moved, their pages; moves that the owner refused after it had said that it
+	 *  would; pageblocks made whole. */
+	uint64_t compact_moves, compact_pages, compact_refused, compact_whole;
 };
 
 /** A copy of the counters. They are read without stopping the zone, each by itself. */

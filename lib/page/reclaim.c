@@ -39,22 +39,54 @@ find_reclaimer(struct lab_zone *z, pid_t pid)
 	return vacant;
 }
 
-int
-lab_zone_set_reclaim(struct lab_zone *z, lab_reclaim_fn fn, void *arg)
+/** Change this process's entry: each non-NULL argument replaces its half. */
+static int
+set_entry(struct lab_zone *z, const struct lab_reclaimer *reclaim, const struct lab_reclaimer *move)
 {
 	pid_t pid = getpid();
-	struct lab_reclaimer *r;
+	struct lab_reclaimer *r, new = {0};
 
 	lab_spin_lock(&z->ring_lock);
 	r = find_reclaimer(z, pid);
-	if (r != NULL)
-		*r = (struct lab_reclaimer){fn != NULL ? pid : 0, fn, fn != NULL ? arg : NULL};
+	if (r != NULL) {
+		if (r->pid == pid)
+			new = *r;
+		if (reclaim != NULL) {
+			new.fn = reclaim->fn;
+			new.arg = reclaim->arg;
+		}
+		if (move != NULL) {
+			new.move = move->move;
+			new.move_arg = move->move_arg;
+		}
+		/* an entry of a process that died is counted till it is used again */
+		if ((r->move != NULL) != (new.move != NULL))
+			atomic_fetch_add(&z->nr_movers, new.move != NULL ? 1 : UINT32_MAX);
+		new.pid = new.fn != NULL || new.move != NULL ? pid : 0;
+		*r = new;
+	}
 	lab_spin_unlock(&z->ring_lock);
 	return r == NULL ? -ENOSPC : 0;
 }
 
-static struct lab_reclaimer
-own_reclaimer(struct lab_zone *z)
+int
+lab_zone_set_reclaim(struct lab_zone *z, lab_reclaim_fn fn, void *arg)
+{
+	const struct lab_reclaimer set = {.fn = fn, .arg = fn != NULL ? arg : NULL};
+
+	return set_entry(z, &set, NULL);
+}
+
+int
+lab_zone_set_move(struct lab_zone *z, lab_move_fn fn, void *arg)
+{
+	const struct lab_reclaimer set = {.move = fn, .move_arg = fn != NULL ? arg : NULL};
+
+	return set_entry(z, NULL, &set);
+}
+
+struct lab_reclaimer
+lab_own_reclaimer(struct lab_zone *z)
 {
 	struct lab_reclaimer own = {0};
 	pid_t pid = getpid();
@@ -71,7 +103,7 @@ own_reclaimer(struct lab_zone *z)
 unsigned long
 lab_reclaim(struct lab_zone *z, unsigned long nr_pages, unsigned int order)
 {
-	struct lab_reclaimer r = own_reclaimer(z);
+	struct lab_reclaimer r = lab_own_reclaimer(z);
 	unsigned long freed;
 
 	if (r.fn == NULL || in_reclaim)

@@ -176,6 +176,24 @@ lab_watch_alloc(struct lab_zone *z, uint32_t pfn, unsigned int order)
 	wr(&tag->word, lab_tag_word(lab_tag_now(z), order + 1) | slack);
 }
 
+void
+lab_watch_move(struct lab_zone *z, uint32_t from, uint32_t to, unsigned int order)
+{
+	struct lab_tags *t = lab_tags_of(z);
+	uint64_t word;
+
+	lab_watch_alloc(z, to, order);
+	if (t == NULL)
+		return;
+	word = rd(&t->tag[from].word);
+	if (lab_tag_state(word) != order + 1)
+		return; /* taken before anybody looked, or given back just now */
+	wr(&t->tag[to].owner, rd(&t->tag[from].owner));
+	wr(&t->tag[to].other, rd(&t->tag[from].other));
+	wr(&t->tag[to].word,
+		(word & ~(uint64_t)LAB_TAG_SLACK) | (rd(&t->tag[to].word) & LAB_TAG_SLACK));
+}
+
 /** The tag knows the block, and this free is the only one of it. */
 static int
 free_claimed(struct lab_zone *z, uint32_t pfn, unsigned int order, uint64_t word, uint64_t now)

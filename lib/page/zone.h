@@ -74,14 +74,17 @@ struct lab_pcp {
 #define LAB_RECLAIM_RETRIES 16
 /** Passes that look for pages which others move meanwhile, at most. */
 #define LAB_SETTLE_PASSES    16
+#define LAB_COMPACT_SEEN     64
 #define LAB_NR_WMARKS        4
 #define LAB_MAX_SCALE_FACTOR 3000
 
-/** A process's reclaimer: the pointers mean something in that process only. */
+/** What a process does for the zone: the pointers mean something in that process only. */
 struct lab_reclaimer {
-	pid_t pid;
+	pid_t pid; /**< 0: the entry is free, and so are both functions */
 	lab_reclaim_fn fn;
 	void *arg;
+	lab_move_fn move;
+	void *move_arg;
 };
 
 /** A process's callback for warnings; warning.c says how it is read without a lock. */
@@ -108,6 +111,7 @@ struct lab_events {
 	_Atomic uint64_t
 		zero_long_way; /**< popped from a stack by a request that then counts as a hit */
 	_Atomic uint64_t zeroed_pages, background_rounds;
+	_Atomic uint64_t compact_moves, compact_pages, compact_refused, compact_whole;
 };
 
 #define lab_event(z, name) atomic_fetch_add_explicit(&(z)->ev.name, 1, memory_order_relaxed)
@@ -208,7 +212,12 @@ struct lab_zone {
 	_Atomic unsigned int scale_factor, boost_factor;
 	_Atomic unsigned long zero_target; /**< pages to keep zeroed; 0: zero none ahead */
 	_Atomic uint64_t now_ns;
-	_Atomic uint32_t next_cpu; /**< of the next thread that named none */
+	_Atomic uint32_t nr_movers;    /**< processes that move blocks */
+	_Atomic uint32_t compact_turn; /**< which part of the zone is compacted next */
+	_Atomic uint32_t compact_seen[LAB_COMPACT_SEEN]; /**< compact.c: what was there last time */
+	_Atomic uint32_t compact_clear;  /**< child whose movable blocks move out next */
+	_Atomic uint32_t compact_barren; /**< parts looked at in vain since a block was moved */
+	_Atomic uint32_t next_cpu;       /**< of the next thread that named none */
 	bool own_frames, own_meta, hugepages, keep_content;
 	size_t frames_len, meta_len;
 
@@ -375,6 +384,8 @@ unsigned int lab_first_pass_flags(const struct lab_zone *z, const struct lab_req
 
 /* watch.c */
 void lab_watch_alloc(struct lab_zone *z, uint32_t pfn, unsigned int order);
+/** The block at `to` was taken for what is at `from`: its tag says the same. Before the move. */
+void lab_watch_move(struct lab_zone *z, uint32_t from, uint32_t to, unsigned int order);
 int lab_watch_free(struct lab_zone *z, void *page, uint32_t pfn, unsigned int order);
 void lab_watch_split(struct lab_zone *z, uint32_t pfn, unsigned int order);
 void lab_watch_destroy(struct lab_zone *z);
@@ -403,6 +414,12 @@ void lab_kswapd_wake(struct lab_zone *z, lab_gfp_t gfp, unsigned int highest);
 /** Call this process's reclaimer. @return pages it says it freed, 0 if there is none. */
 unsigned long lab_reclaim(struct lab_zone *z, unsigned long nr_pages, unsigned int order);
 bool lab_in_reclaim(void);
+/** What this process does for the zone, all NULL if nothing. */
+struct lab_reclaimer lab_own_reclaimer(struct lab_zone *z);
+
+/* compact.c */
+/** A job of lab_zone_background(). @return pages moved. */
+unsigned int lab_compact_round(struct lab_zone *z, unsigned int budget);
 
 #pragma GCC visibility pop
 
