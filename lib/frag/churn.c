@@ -145,8 +145,10 @@ lab_tenants_step(struct lab_tenants *t, uint64_t now_ns)
 		if (t->owed_pages > 0)
 			pay_back(t);
 	}
-	for (; n < due && t->blocks > 0; n++)
+	for (; n < due && t->blocks > 0; n++) {
 		replace_one(t);
+		tenants_compact_due(t);
+	}
 	t->churned += n;
 	pthread_mutex_unlock(&t->lock);
 	return n;

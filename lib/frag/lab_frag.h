@@ -76,6 +76,7 @@ struct lab_tenants_info {
 	uint64_t churned;         /**< blocks replaced by lab_tenants_step() */
 	/** Replacements that were due but over the bound of a call, dropped. */
 	uint64_t churn_late;
+	uint64_t moved; /**< blocks, by lab_tenants_move() */
 };
 
 /** A consistent copy. It waits for an ageing that runs elsewhere. */
@@ -98,6 +99,39 @@ unsigned long lab_tenants_release(struct lab_tenants *t, unsigned long nr_pages,
  * @return frames given back; 0 if the tenants are busy.
  */
 unsigned long lab_tenants_reclaim(void *arg, unsigned long nr_pages, unsigned int order);
+
+/* -------------------------------------------------------------- compaction */
+
+/**
+ * A lab_move_fn, for lab_zone_set_move(zone, lab_tenants_move, t): movable blocks of the tenants can be
+ * moved, others stay (-EBUSY), as do all while another thread uses the tenants. Contents are copied if
+ * some held page was touched (lab_age_config.touch), else there are none.
+ * @param arg struct lab_tenants *.
+ */
+int lab_tenants_move(void *arg, void *from, void *to, unsigned int order);
+
+/** Compaction between the tenants' own operations. */
+struct lab_compaction {
+	unsigned int budget; /**< most pages a round; 0: off */
+	unsigned int every;  /**< blocks that the tenants allocate or free between two rounds */
+};
+
+/**
+ * Switch compaction on or off (the default), which registers lab_tenants_move() with the zone or takes
+ * it away. Rounds then run in lab_age(), unless it has a target of the unusable free index, and in
+ * lab_tenants_step(). They depend on the operations alone: a seed still gives the same zone.
+ * @return 0; -EINVAL (every 0, a number over 2^20); -ENOTSUP: the zone's allocator does not compact (buddy);
+ *  -ENOSPC, see lab_zone_set_move().
+ */
+int lab_tenants_set_compaction(struct lab_tenants *t, const struct lab_compaction *cfg);
+
+/**
+ * Compact now, until nothing is to be gained any more.
+ * @param nr_pages most pages to move.
+ * @return pages moved; as lab_zone_compact(): -ENOENT while compaction is off, -ENOTSUP. It waits for an
+ *  ageing that runs elsewhere.
+ */
+long lab_tenants_compact(struct lab_tenants *t, unsigned long nr_pages);
 
 /** Background churn: blocks die and are born while traffic runs. */
 struct lab_churn_config {

@@ -73,6 +73,9 @@ run_sync(struct age_run *run)
 bool
 run_tick(struct age_run *run)
 {
+	/* With a target of the index it is the steering that says where blocks go. */
+	if (!run_has_unusable(run))
+		tenants_compact_due(run->t);
 	if (++run->ticks >= TICKS_A_REPORT) {
 		run->ticks = 0;
 		if (run->progress != NULL && run->progress(run->arg, run->done, PROGRESS_TOTAL))

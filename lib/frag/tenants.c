@@ -84,6 +84,8 @@ lab_tenants_destroy(struct lab_tenants *t)
 	if (t == NULL)
 		return;
 	pthread_mutex_lock(&t->lock);
+	if (t->compaction.budget > 0)
+		lab_zone_set_move(t->zone, NULL, NULL);
 	tenants_put_all(t);
 	pthread_mutex_unlock(&t->lock);
 	pthread_mutex_destroy(&t->lock);
@@ -201,8 +203,10 @@ tenants_alloc_raw(struct lab_tenants *t, enum lab_migratetype mt, unsigned int o
 		return NULL;
 	}
 	t->allocs++;
-	if (t->touch)
+	if (t->touch) {
 		touch_block(page, order, lab_page_to_pfn(t->zone, page));
+		t->touched = true;
+	}
 	return page;
 }
 
@@ -265,6 +269,7 @@ tenants_put_all(struct lab_tenants *t)
 	for (int mt = 0; mt < TENANT_TYPES; mt++)
 		while (t->nr[mt] > 0)
 			tenants_put(t, (struct hold_ref){(enum lab_migratetype)mt, t->nr[mt] - 1});
+	t->touched = false;
 	tenants_clear_owed(t);
 	return pages;
 }
@@ -311,6 +316,7 @@ lab_tenants_info_get(struct lab_tenants *t, struct lab_tenants_info *out)
 		.reclaimed_pages = t->reclaimed_pages,
 		.churned = t->churned,
 		.churn_late = t->churn_late,
+		.moved = t->moved,
 	};
 	memcpy(out->pages_mt, t->pages_mt, sizeof(out->pages_mt));
 	memcpy(out->blocks_order, t->blocks_order, sizeof(out->blocks_order));

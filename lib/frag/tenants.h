@@ -13,6 +13,9 @@
 
 #define TENANT_TYPES LAB_MIGRATE_PCPTYPES
 
+/** Most pages, or operations, of one setting of compaction. */
+#define COMPACTION_MAX (1U << 20)
+
 /** A death that never comes. */
 #define HOLD_IMMORTAL UINT32_MAX
 
@@ -45,8 +48,13 @@ struct lab_tenants {
 	uint32_t clock;
 	uint32_t owner; /* whose the blocks are, where the zone asks */
 	bool touch;
+	bool touched; /* some held page was written to, so a move copies */
 	enum lab_cause last_cause;
 	uint64_t allocs, frees, refused, reclaimed_pages, churned, churn_late;
+
+	struct lab_compaction compaction;
+	uint64_t compact_due; /* at so many allocs and frees */
+	uint64_t moved;
 
 	struct lab_churn_config churn;
 	struct lab_rng churn_rng;
@@ -103,6 +111,9 @@ void *tenants_alloc_raw(struct lab_tenants *t, enum lab_migratetype mt, unsigned
 
 /** Give everything back. @return frames. */
 unsigned long tenants_put_all(struct lab_tenants *t);
+
+/** Let the zone compact, if it is time to. No pfn that was read before holds afterwards; references do. */
+void tenants_compact_due(struct lab_tenants *t);
 
 /** Forget what is owed. */
 void tenants_clear_owed(struct lab_tenants *t);
