@@ -304,6 +304,27 @@ set_kswapd(struct app *app, const struct cmd_args *a)
 }
 
 static int
+set_compaction(struct app *app, const struct cmd_args *a)
+{
+	bool on;
+	int rc = cmd_on_off(app, cmd_word(a, 2), &on);
+
+	return rc ? rc : zones_set_compaction(app, on);
+}
+
+static int
+compact(struct app *app, const struct cmd_args *a)
+{
+	struct pool *pool = zone_pool(app, cmd_arg(a, "pool"));
+	long moved = pool ? zone_compact(app, pool) : -ENOENT;
+
+	if (moved < 0)
+		return (int)moved;
+	printf("pool %s: %ld pages moved\n", pool->cfg.name, moved);
+	return 0;
+}
+
+static int
 drain(struct app *app, const struct cmd_args *a)
 {
 	const char *name = cmd_arg(a, "pool");
@@ -403,6 +424,12 @@ static const struct cmd cmds[] = {
 	{"set kswapd on|off", set_kswapd, NULL, NULL,
 		"Let the zones' kswapd run, a millisecond after it was woken at most, and reclaim "
 		"from the tenants."},
+	{"set compaction on|off", set_compaction, NULL, NULL,
+		"Let zones of the labyrinth allocator move movable tenants together, while these "
+		"come "
+		"and go and once a millisecond."},
+	{"zone compact [<pool>]", compact, NULL, NULL,
+		"Compact a zone now, until nothing is to be gained."},
 	{"zone drain [<pool>]", drain, NULL, NULL, "Give back what the per-CPU lists hold."},
 	{"inject probability <probability> [<more...>]", inject, NULL, NULL,
 		"Refuse blocks at random (0 to 1); more: interval=N times=N space=N min_order=N "

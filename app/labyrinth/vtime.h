@@ -23,6 +23,7 @@ struct vtime {
 	uint64_t packet_ns; /**< virtual cost of a packet on top */
 	bool injecting;     /**< a refused refill may pass when it is only tried again */
 	bool kswapd;        /**< zones' kswapd runs, and reclaims from the tenants */
+	bool compaction;    /**< zones whose allocator can compact movable tenants */
 	uint64_t background_due_ns;
 };
 
@@ -34,7 +35,7 @@ int vtime_set(struct app *app, bool is_virtual);
 /** Let time pass; forwarding, if it was started, goes on meanwhile. A signal ends it early. */
 int vtime_pass(struct app *app, uint64_t ns);
 
-/** Churn of the tenants and kswapd, if they are due. Virtual: the main thread; real: the sampler's.
+/** Churn of the tenants, kswapd and compaction, if they are due. Virtual: the main thread; real: the sampler's.
  */
 void background_step(struct app *app, uint64_t now_ns);
 

@@ -3,6 +3,7 @@
  */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@
 
 #include "app.h"
 #include "zones.h"
+
+/** A round takes about 10 us; so many pages are moved at most as tenants' blocks come and go. */
+static const struct lab_compaction compaction = {.budget = 64, .every = 64};
 
 struct pool *
 zone_pool(struct app *app, const char *name)
@@ -38,6 +42,8 @@ zone_tenants(struct app *app, struct pool *pool)
 	pool->tenants = t;
 	if (app->vtime.kswapd)
 		lab_zone_set_reclaim(lab_mempool_zone(pool->mp), lab_tenants_reclaim, t);
+	if (app->vtime.compaction)
+		lab_tenants_set_compaction(t, &compaction);
 	return t;
 }
 
@@ -61,6 +67,8 @@ zones_background(struct app *app, uint64_t now_ns)
 			lab_tenants_step(pool->tenants, now_ns);
 		if (app->vtime.kswapd && lab_zone_kswapd_wanted(zone))
 			lab_zone_kswapd(zone);
+		if (app->vtime.compaction && pool->tenants)
+			lab_zone_compact(zone, LAB_PAGEBLOCK_ORDER, compaction.budget);
 	}
 }
 
@@ -75,9 +83,66 @@ zones_set_reclaim(struct app *app, bool on)
 	}
 }
 
+static bool
+can_compact(const struct pool *pool)
+{
+	struct lab_zone_info info;
+
+	lab_zone_info_get(lab_mempool_zone(pool->mp), &info);
+	return info.allocator == LAB_ALLOCATOR_LABYRINTH;
+}
+
+int
+zones_set_compaction(struct app *app, bool on)
+{
+	const struct lab_compaction off = {0};
+	bool any = false;
+	int rc = 0;
+
+	LAB_POOL_FOREACH (app, pool) {
+		if (!can_compact(pool))
+			continue;
+		any = true;
+		if (rc == 0 && pool->tenants)
+			rc = lab_tenants_set_compaction(pool->tenants, on ? &compaction : &off);
+	}
+	if (on && !any)
+		return cmd_fail(app, -ENOTSUP,
+			"no pool has a zone that compacts: make one with ops=labyrinth");
+	if (rc)
+		return cmd_fail(app, rc, "compaction: %s", strerror(-rc));
+	app->vtime.compaction = on;
+	return 0;
+}
+
+long
+zone_compact(struct app *app, struct pool *pool)
+{
+	struct lab_tenants *t;
+	long moved;
+
+	if (!can_compact(pool))
+		return cmd_fail(app, -ENOTSUP,
+			"pool %s: the buddy allocator does not compact; a pool with ops=labyrinth "
+			"does",
+			pool->cfg.name);
+	t = zone_tenants(app, pool);
+	if (t == NULL)
+		return -ENOMEM;
+	if (!app->vtime.compaction)
+		lab_tenants_set_compaction(t, &compaction);
+	moved = lab_tenants_compact(t, ULONG_MAX);
+	if (!app->vtime.compaction)
+		lab_tenants_set_compaction(t, &(struct lab_compaction){0});
+	return moved < 0 ? cmd_fail(app, (int)moved, "pool %s: compaction: %s", pool->cfg.name,
+				   strerror((int)-moved))
+			 : moved;
+}
+
 void
 zones_release(struct app *app)
 {
+	zones_set_compaction(app, false);
 	zones_set_reclaim(app, false);
 }
 
@@ -148,6 +213,10 @@ add_counters(json_t *out, struct pool *pool, struct lab_zone *zone)
 			lab_json_u64(zs.reclaimed_pages), "claim", lab_json_u64(zs.claim), "steal",
 			lab_json_u64(zs.steal), "bad_free", lab_json_u64(zs.bad_free),
 			"guard_findings", lab_json_u64(watch.guard_findings)));
+	json_object_set_new(out, "compaction",
+		json_pack("{so so so so}", "moves", lab_json_u64(zs.compact_moves), "pages",
+			lab_json_u64(zs.compact_pages), "refused", lab_json_u64(zs.compact_refused),
+			"made_whole", lab_json_u64(zs.compact_whole)));
 	if (pool->tenants)
 		json_object_set_new(out, "tenants", tenants_json(pool->tenants));
 }

@@ -4,7 +4,7 @@
 #ifndef APP_ZONES_H
 #define APP_ZONES_H
 
-/** @file zones.h The zones behind the pools: their time, their tenants, kswapd. */
+/** @file zones.h The zones behind the pools: their time, their tenants, kswapd, compaction. */
 
 #include <stdint.h>
 
@@ -31,11 +31,17 @@ struct lab_tenants *zone_tenants(struct app *app, struct pool *pool);
 /** Stamp refusals and owners with virtual time; in real time, with the machine's. */
 void zones_set_time(struct app *app, uint64_t now_ns);
 
-/** Churn and kswapd, where they are switched on. */
+/** Churn, kswapd and compaction, where they are switched on. */
 void zones_background(struct app *app, uint64_t now_ns);
 
 /** Register (or not) the tenants as what kswapd reclaims from. */
 void zones_set_reclaim(struct app *app, bool on);
+
+/** Let zones compact, or not. @return 0; -ENOTSUP, message set: no pool's zone can; -errno. */
+int zones_set_compaction(struct app *app, bool on);
+
+/** Compact a pool's zone until nothing is to be gained. @return pages moved, or -errno, message set. */
+long zone_compact(struct app *app, struct pool *pool);
 
 /** Before the pools go. */
 void zones_release(struct app *app);

@@ -170,6 +170,16 @@ show zone owners extra
 set zone guard off
 inject off
 set kswapd off
+pool create moving,n=4096,size=2176,cache=0,ops=labyrinth
+set compaction on
+age churn occupancy=0.5 order=9 pool=moving
+age churn-rate 100000 moving
+run 5ms
+age churn-rate 0 moving
+zone compact moving
+show zone info moving
+set compaction off
+age release all moving
 age try churn occupancy=0.5
 age release all
 port stop all
