@@ -41,6 +41,8 @@ port stop all
 port detach 0
 port attach wire:rx0,rxd=512,pool=lab,arrival=onoff:rate=340k,on=4ms,off=76ms,size=9000,flows=64
 port start all
+# What may be moved is moved together in the background: see docs/placement.md.
+set compaction on
 arm begin labyrinth
 age scatter occupancy=0.7 pool=lab
 age churn-rate 1000 lab
