@@ -50,6 +50,18 @@ log_expect_nothing(void)
 	free(text);
 }
 
+/* The frame allocator under the pools. */
+static const char *allocator;
+
+static struct rte_mempool *
+pool(const char *name, unsigned int elt, unsigned int cache, const char *settings)
+{
+	static char all[256]; /* until the pool is populated */
+
+	snprintf(all, sizeof(all), "allocator=%s,%s", allocator, settings);
+	return test_pool(name, N, elt, cache, all);
+}
+
 static void
 apply(struct rte_mempool *mp, const char *settings)
 {
@@ -90,7 +102,7 @@ put(struct rte_mempool *mp, void *obj)
 static void
 settings_switch(void **state)
 {
-	struct rte_mempool *mp = test_pool("switch", N, 2000, 0, NULL);
+	struct rte_mempool *mp = pool("switch", 2000, 0, "");
 	struct lab_owner_info o;
 
 	assert_false(watch(mp).owners || watch(mp).guard);
@@ -103,7 +115,7 @@ settings_switch(void **state)
 	apply(mp, "guard=off");
 	assert_false(watch(mp).owners || watch(mp).guard);
 	rte_mempool_free(mp);
-	mp = test_pool("switch", N, 2000, 0, "guard=on,owners=on"); /* its memory was given back */
+	mp = pool("switch", 2000, 0, "guard=on,owners=on"); /* its memory was given back */
 	assert_true(watch(mp).owners && watch(mp).guard);
 	rte_mempool_free(mp);
 }
@@ -126,7 +138,7 @@ top_of(const struct rte_mempool *mp, uint32_t owner)
 static void
 owners_are_lcores(void **state)
 {
-	struct rte_mempool *mp = test_pool("lcores", N, 5000, 0, "owners=on");
+	struct rte_mempool *mp = pool("lcores", 5000, 0, "owners=on");
 	struct lab_owner_info o;
 	void *objs[10];
 
@@ -148,7 +160,7 @@ owners_are_lcores(void **state)
 static void
 caches_hold_for_who_filled_them(void **state)
 {
-	struct rte_mempool *mp = test_pool("cached", N, 2000, 32, "owners=on");
+	struct rte_mempool *mp = pool("cached", 2000, 32, "owners=on");
 	void *obj;
 
 	lab_owner_set(LAB_OWNER_RXQ(0, 1));
@@ -163,7 +175,7 @@ caches_hold_for_who_filled_them(void **state)
 static void
 refusals_name_the_culprits(void **state)
 {
-	struct rte_mempool *mp = test_pool("culprits", N, 2000, 0, "owners=on");
+	struct rte_mempool *mp = pool("culprits", 2000, 0, "owners=on");
 	struct lab_tenants *tenants = lab_mempool_tenants(mp);
 	struct lab_age_config age = lab_age_config_default(LAB_AGE_CHURN);
 	struct lab_zone *zone = lab_mempool_zone(mp);
@@ -201,7 +213,7 @@ refusals_name_the_culprits(void **state)
 static void
 nowarn_is_silent(void **state)
 {
-	struct rte_mempool *mp = test_pool("silent", N, 2000, 0, NULL);
+	struct rte_mempool *mp = pool("silent", 2000, 0, "");
 	void *objs[N + 1], *obj;
 
 	log_begin();
@@ -219,7 +231,7 @@ nowarn_is_silent(void **state)
 static void
 objects_keep_their_content(void **state)
 {
-	struct rte_mempool *mp = test_pool("content", N, 2000, 0, "guard=on");
+	struct rte_mempool *mp = pool("content", 2000, 0, "guard=on");
 	void *objs[N];
 
 	log_begin();
@@ -267,11 +279,14 @@ static void
 bad_writes_are_found(void **state)
 {
 	const size_t elt = sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE;
-	struct rte_mempool *mp = rte_pktmbuf_pool_create_by_ops(
-		"hits", N, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY, LAB_MEMPOOL_OPS_BUDDY);
+	struct rte_mempool *mp;
 
+	setenv(LAB_MEMPOOL_ENV, "guard=on", 1);
+	mp = rte_pktmbuf_pool_create_by_ops("hits", N, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+		SOCKET_ID_ANY,
+		strcmp(allocator, "buddy") == 0 ? LAB_MEMPOOL_OPS_BUDDY : LAB_MEMPOOL_OPS);
+	unsetenv(LAB_MEMPOOL_ENV);
 	assert_non_null(mp);
-	apply(mp, "guard=on");
 	hit(mp, true, 0, "pool hits: write after free: page "); /* the mbuf's header */
 	hit(mp, true, 200, "write after free");                 /* headroom */
 	hit(mp, true, elt - 1, "write after free");             /* the last byte of data */
@@ -286,7 +301,7 @@ bad_writes_are_found(void **state)
 static void
 underruns_are_found(void **state)
 {
-	struct rte_mempool *mp = test_pool("under", N, 2000, 0, "guard=on");
+	struct rte_mempool *mp = pool("under", 2000, 0, "guard=on");
 	uintptr_t base = (uintptr_t)lab_pfn_to_page(lab_mempool_zone(mp), 0);
 	void *o;
 
@@ -304,7 +319,7 @@ underruns_are_found(void **state)
 static void
 bad_puts_are_named(void **state)
 {
-	struct rte_mempool *mp = test_pool("puts", N, 2000, 0, "guard=on");
+	struct rte_mempool *mp = pool("puts", 2000, 0, "guard=on");
 	struct lab_mempool_stats s;
 	uint64_t local[8];
 	char *o = get(mp, LAB_OWNER_RXQ(2, 0));
@@ -331,7 +346,7 @@ bad_puts_are_named(void **state)
 static void
 tenants_are_no_finding(void **state)
 {
-	struct rte_mempool *mp = test_pool("shared", N, 5000, 0, "guard=on");
+	struct rte_mempool *mp = pool("shared", 5000, 0, "guard=on");
 	struct lab_tenants *tenants = lab_mempool_tenants(mp);
 	struct lab_age_config age = lab_age_config_default(LAB_AGE_LIFETIMES);
 	void *objs[N];
@@ -372,6 +387,11 @@ main(void)
 		cmocka_unit_test(tenants_are_no_finding),
 	};
 
+	int failed;
+
 	test_eal_start("test_watch");
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	allocator = "buddy";
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	allocator = "labyrinth";
+	return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -309,6 +309,7 @@ bad_frees(enum lab_allocator allocator, bool pcp)
 {
 	struct lab_zone *z = make_guarded(allocator, pcp, 1024, false);
 	unsigned char *block = take(z, A, 3), *page = take(z, A, 0);
+	void *burst[4];
 	int local;
 
 	/* with stacks or lists, the page lies on one of this CPU's now */
@@ -338,6 +339,12 @@ bad_frees(enum lab_allocator allocator, bool pcp)
 	assert_int_equal(give(z, A, block, 3), 0);
 	assert_int_equal(give(z, A, block, 3), -EALREADY);
 	expect(LAB_GUARD_DOUBLE_FREE, "order 3)");
+	/* in a burst, those before it are given back */
+	assert_int_equal(lab_alloc_pages_many(z, LAB_GFP_ATOMIC, 0, 3, burst), 3);
+	burst[3] = burst[1];
+	assert_int_equal(lab_free_pages_many(z, burst, 0, 4), 3);
+	assert_int_equal(errno, EALREADY);
+	expect(LAB_GUARD_DOUBLE_FREE, "order 0)");
 	/* the page was put on the stack once: it is not handed out twice */
 	page = take(z, A, 0);
 	assert_ptr_not_equal(take(z, A, 0), page);

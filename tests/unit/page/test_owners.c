@@ -180,6 +180,35 @@ test_ages(void **state)
 	FOR_EACH_KIND(ages);
 }
 
+/** Bursts, and what else there is to ask for. */
+static void
+bursts(enum lab_allocator allocator, bool pcp)
+{
+	struct lab_zone *z = make_watched(allocator, pcp, 4096);
+	void *page[40];
+
+	/* some lie on this CPU's stack before anybody looks */
+	assert_int_equal(lab_alloc_pages_many(z, LAB_GFP_ATOMIC, 1, 40, page), 40);
+	assert_int_equal(lab_free_pages_many(z, page, 1, 40), 40);
+	assert_int_equal(lab_zone_set_owners(z, true), 0);
+	lab_owner_set(1);
+	assert_int_equal(lab_alloc_pages_many(z, LAB_GFP_ATOMIC, 1, 40, page), 40);
+	lab_owner_set(LAB_OWNER_UNTAGGED);
+	assert_int_equal(top_of(z, 1).pages, 80);
+	assert_int_equal(top_of(z, 1).blocks, 40);
+	assert_int_equal(top_of(z, LAB_OWNER_UNTAGGED).pages, 0);
+	assert_int_equal(lab_free_pages_many(z, page, 1, 40), 40);
+	assert_int_equal(top_of(z, 1).pages, 0);
+	assert_valid(z);
+	lab_zone_destroy(z);
+}
+
+static void
+test_bursts(void **state)
+{
+	FOR_EACH_KIND(bursts);
+}
+
 static void
 move_and_split(enum lab_allocator allocator, bool pcp)
 {
@@ -598,6 +627,7 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_off_is_off),
 		cmocka_unit_test(test_ages),
+		cmocka_unit_test(test_bursts),
 		cmocka_unit_test(test_move_and_split),
 		cmocka_unit_test(test_bad_frees),
 		cmocka_unit_test(test_memory),
