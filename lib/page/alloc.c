@@ -64,8 +64,9 @@ low_gate_open(struct lab_zone *z, const struct lab_request *rq, unsigned int all
 	return lab_gate_open(z, rq, lab_mark(z, alloc_flags), alloc_flags);
 }
 
-/** [get_page_from_freelist at the low mark, with and then without NOFRAGMENT] */
-static inline uint32_t
+/** [get_page_from_freelist at the low mark, with and then without NOFRAGMENT] Inlined though others than the
+ *  fast path call it, which is to have no call for their sake. */
+static inline __attribute__((always_inline)) uint32_t
 first_pass(struct lab_zone *z, const struct lab_request *rq)
 {
 	unsigned int alloc_flags = lab_first_pass_flags(z, rq);

@@ -246,7 +246,8 @@ forget_content(struct lab_zone *z, struct lab_tags *t)
 static void
 configure(struct lab_zone *z, struct lab_tags *t, const struct lab_guard_config *cfg)
 {
-	bool same = rd(&t->keep) == cfg->keep && rd(&t->object_bytes) == cfg->object_bytes &&
+	bool keep = cfg->keep || z->keep_content;
+	bool same = rd(&t->keep) == keep && rd(&t->object_bytes) == cfg->object_bytes &&
 		    rd(&t->object_order) == cfg->object_order && rd(&t->colors) == cfg->colors;
 
 	wr(&t->aborts, cfg->abort);
@@ -254,7 +255,7 @@ configure(struct lab_zone *z, struct lab_tags *t, const struct lab_guard_config 
 		return;
 	lab_watch_switch(z, LAB_WATCH_GUARD, false);
 	forget_content(z, t);
-	wr(&t->keep, cfg->keep);
+	wr(&t->keep, keep);
 	wr(&t->object_order, cfg->object_order);
 	wr(&t->colors, cfg->colors);
 	wr(&t->object_bytes, (uint32_t)cfg->object_bytes);

@@ -205,7 +205,7 @@ struct lab_guard_config {
 	lab_guard_fn report; /**< of this process; NULL: lab_guard_format() to stderr */
 	void *arg;
 	bool abort; /**< abort() after a report */
-	bool keep;  /**< free blocks keep their content */
+	bool keep; /**< free blocks keep their content; so they do in zones made with keep_content */
 	/** Objects in blocks of one order: the bytes of such a block that its holder may use are
 	 *  [(block's number & colors) * 64, that + object_bytes). The rest is filled with 0xcc when the block
 	 *  is first taken, and looked at whenever it changes hands; a zone with objects takes no requests

@@ -441,6 +441,41 @@ test_correct_use(void **state)
 	FOR_EACH_KIND(correct);
 }
 
+/** Pages that are zeroed ahead are not taken for pages that somebody wrote to, nor guarded ones for zero. */
+static void
+test_zeroed(void **state)
+{
+	struct lab_guard_config cfg = {.report = note, .arg = &report_arg};
+	struct lab_zone *z = make_watched(LAB_ALLOCATOR_LABYRINTH, true, 2048);
+	unsigned char *page[64];
+
+	nr_found = 0;
+	for (unsigned int i = 0; i < 64; i++)
+		memset(page[i] = take(z, A, 0), 1, LAB_PAGE_SIZE);
+	for (unsigned int i = 0; i < 64; i++)
+		assert_int_equal(give(z, A, page[i], 0), 0);
+	assert_int_equal(lab_zone_set_zero_target(z, 2048), 0);
+	for (int round = 0; round < 3; round++) {
+		while (lab_zone_background(z, 64) > 0)
+			;
+		assert_int_equal(lab_zone_set_guard(z, round < 2 ? &cfg : NULL), 0);
+		if (round < 2)
+			assert_int_equal(lab_zone_background(z, 64), 0);
+		for (unsigned int i = 0; i < 64; i++) {
+			page[i] = lab_alloc_pages(z, LAB_GFP_ATOMIC | __LAB_GFP_ZERO, 0);
+			for (unsigned int j = 0; j < LAB_PAGE_SIZE; j++)
+				assert_int_equal(page[i][j], 0);
+			memset(page[i], 1, LAB_PAGE_SIZE);
+		}
+		for (unsigned int i = 0; i < 64; i++)
+			assert_int_equal(give(z, A, page[i], 0), 0);
+		lab_drain_all_pages(z);
+	}
+	assert_int_equal(nr_found, 0);
+	assert_valid(z);
+	lab_zone_destroy(z);
+}
+
 /** What happened while guarded mode was off, or looked for something else, is not held against anybody. */
 static void
 switched(enum lab_allocator allocator, bool pcp)
@@ -627,6 +662,7 @@ test_config(void **state)
 {
 	struct lab_zone *z = make_plain_zone(64, 0);
 	struct lab_guard_config cfg = {.object_order = LAB_MAX_ORDER + 1};
+	struct lab_zone_config zone;
 	struct lab_watch_info w;
 
 	assert_int_equal(lab_zone_set_guard(z, &cfg), -EINVAL);
@@ -646,6 +682,14 @@ test_config(void **state)
 	lab_zone_watch_info(z, &w);
 	assert_false(w.guard);
 	assert_null(lab_guard_kind_name(LAB_NR_GUARD_KINDS));
+	lab_zone_destroy(z);
+	zone = plain_config(64, 0);
+	zone.keep_content = true;
+	z = make_zone(&zone);
+	cfg = (struct lab_guard_config){.abort = true};
+	assert_int_equal(lab_zone_set_guard(z, &cfg), 0);
+	lab_zone_watch_info(z, &w);
+	assert_true(w.guard_keeps); /* nobody asks for it in vain */
 	lab_zone_destroy(z);
 }
 
@@ -691,6 +735,7 @@ main(void)
 		cmocka_unit_test(test_canaries),
 		cmocka_unit_test(test_bad_frees),
 		cmocka_unit_test(test_correct_use),
+		cmocka_unit_test(test_zeroed),
 		cmocka_unit_test(test_switched),
 		cmocka_unit_test(test_restored),
 		cmocka_unit_test(test_threads),
