@@ -43,9 +43,14 @@ pool_warnings(const struct rte_mempool *mp, struct lab_warnings *newest)
 
 /* Who asked for no marks and no warnings uses pools up as a matter of course. */
 static bool
-is_of_interest(const struct lab_pool *p)
+is_of_interest(struct lab_pool *p)
 {
-	return p->settings.min_free_kbytes != 0 || !(p->settings.gfp & __LAB_GFP_NOWARN);
+	bool is;
+
+	rte_spinlock_lock(&p->lock);
+	is = p->settings.min_free_kbytes != 0 || !(p->settings.gfp & __LAB_GFP_NOWARN);
+	rte_spinlock_unlock(&p->lock);
+	return is;
 }
 
 static void
