@@ -18,6 +18,8 @@
 #include "watch_fixture.h"
 
 #define MS 1000000ULL
+/** With every operation validated, long lives would take too long. */
+#define STEPS (LAB_ASSERT_TIER >= 2 ? 2000U : 20000U)
 
 static struct lab_owner_info
 top_of(struct lab_zone *z, uint32_t owner)
@@ -362,11 +364,11 @@ model(enum lab_allocator allocator, bool pcp)
 
 	lab_rng_seed(&rng, 11);
 	assert_int_equal(lab_zone_set_owners(z, true), 0);
-	for (unsigned int i = 0; i < 20000; i++) {
+	for (unsigned int i = 0; i < STEPS; i++) {
 		struct held h = {.order = lab_rng_below(&rng, 3) ? 0 : lab_rng_below(&rng, 8),
 			.owner = 1 + lab_rng_below(&rng, 8)};
 
-		if (lab_rng_below(&rng, 100) < (i / 4000 % 2 ? 40U : 60U)) {
+		if (lab_rng_below(&rng, 100) < (i / (STEPS / 5) % 2 ? 40U : 60U)) {
 			lab_owner_set(h.owner);
 			h.page = lab_alloc_pages(z, LAB_GFP_ATOMIC, h.order);
 			if (h.page == NULL)
@@ -383,7 +385,7 @@ model(enum lab_allocator allocator, bool pcp)
 			pages[h.owner] -= 1UL << h.order;
 			blocks[h.owner]--;
 		}
-		if (i % 2000 == 0)
+		if (i % (STEPS / 10) == 0)
 			compare(z, pages, blocks);
 	}
 	compare(z, pages, blocks);
@@ -413,7 +415,7 @@ worker(void *arg)
 
 	lab_rng_seed(&rng, self);
 	lab_owner_set(self);
-	for (unsigned int i = 0; i < 20000; i++) {
+	for (unsigned int i = 0; i < STEPS; i++) {
 		void **p = &page[lab_rng_below(&rng, 64)];
 
 		if (*p == NULL)
@@ -566,8 +568,8 @@ static void
 culprits(enum lab_allocator allocator, bool pcp)
 {
 	enum { WORKER = LAB_OWNER_RXQ(0, 0), LEAKER = 10, HOARDER = 11 };
-	struct lab_zone *z = make_watched(allocator, pcp, 4096);
-	void *page[64];
+	struct lab_zone *z = make_watched(allocator, pcp, 1024);
+	void *page[16];
 	struct lab_owner_info o;
 	uint64_t now = 1000 * MS;
 	bool full = false;
@@ -579,7 +581,7 @@ culprits(enum lab_allocator allocator, bool pcp)
 	assert_int_equal(lab_zone_set_owners(z, true), 0);
 	lab_owner_set(HOARDER);
 	for (unsigned int i = 0; i < 32; i++)
-		assert_non_null(lab_alloc_pages(z, LAB_GFP_ATOMIC, 6));
+		assert_non_null(lab_alloc_pages(z, LAB_GFP_ATOMIC, 4));
 	while (!full) {
 		lab_zone_set_time(z, now += 10 * MS);
 		lab_owner_set(LEAKER);
@@ -589,24 +591,24 @@ culprits(enum lab_allocator allocator, bool pcp)
 				lab_free_pages(z, page[i], 0);
 		}
 		lab_owner_set(WORKER);
-		for (unsigned int i = 0; i < 64; i++) {
+		for (unsigned int i = 0; i < 16; i++) {
 			page[i] = lab_alloc_pages(z, LAB_GFP_ATOMIC, 0);
 			full |= page[i] == NULL;
 		}
 		if (full)
 			break;
-		for (unsigned int i = 0; i < 64; i++)
+		for (unsigned int i = 0; i < 16; i++)
 			lab_free_pages(z, page[i], 0);
 	}
 	lab_owner_set(LAB_OWNER_UNTAGGED);
 	text = post_mortem(z);
 	assert_non_null(strstr(text, "test: page allocation failure: order:0"));
-	assert_non_null(strstr(text, "Owners, most pages first:\n 8192kB in 32 blocks by hoarder"));
+	assert_non_null(strstr(text, "Owners, most pages first:\n 2048kB in 32 blocks by hoarder"));
 	assert_non_null(strstr(text, " blocks by leaker, oldest "));
 	assert_non_null(strstr(text, " blocks by port 0 rxq 0, oldest 0.000s"));
 	free(text);
 	o = top_of(z, LEAKER);
-	assert_true(o.pages > 1900);
+	assert_true(o.pages > 470);
 	assert_true(o.median_ns < o.oldest_ns * 6 / 10); /* goes on */
 	o = top_of(z, HOARDER);
 	assert_true(o.median_ns > o.oldest_ns * 9 / 10); /* is over */
