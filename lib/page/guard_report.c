@@ -8,7 +8,6 @@
  */
 #include <inttypes.h>
 #include <stdarg.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "guard_report.h"
@@ -105,12 +104,6 @@ lab_guard_format(const struct lab_guard_report *r, char *buf, size_t len)
 
 /* -------------------------------------------------------------------- who */
 
-static bool
-is_gone(uint32_t process)
-{
-	return process == 0 || (kill((pid_t)process, 0) != 0 && errno == ESRCH);
-}
-
 /** Process ids are written last and read first: the pointers are there when the id is. */
 int
 lab_guard_reporter(struct lab_tags *t, lab_guard_fn fn, void *arg)
@@ -122,7 +115,7 @@ lab_guard_reporter(struct lab_tags *t, lab_guard_fn fn, void *arg)
 		struct lab_reporter *r = &t->reporters[i];
 		uint32_t process = rd(&r->process);
 
-		if (vacant == NULL && is_gone(process))
+		if (vacant == NULL && lab_process_is_gone((pid_t)process))
 			vacant = r;
 		if (process == self) {
 			vacant = r;
