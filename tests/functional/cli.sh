@@ -150,6 +150,7 @@ show zone buddyinfo
 show zone pagetypeinfo
 show zone zoneinfo
 show zone failures
+show zone warnings
 show frag
 set zone min_free_kbytes 64
 set zone min_free_kbytes auto extra
@@ -280,7 +281,7 @@ while read -r grammar; do
 done <"$LAB_TMP/grammars" | sort -u >"$LAB_TMP/words"
 while read -r words; do
     case $words in
-        "set time real" | "port reset" | "arm compare") continue ;;
+        "set time real" | "port reset" | "arm compare" | "arm reduction") continue ;;
     esac
     grep -Eq "^$words( |$)" "$all" "$LAB_TMP/quit.cmd" ||
         check "run above: $words" false
@@ -308,6 +309,9 @@ refused "burst: '0' is not a number from 1 to 512" <<<'set burst 0'
 refused "no forward mode 'fast'; there are: flowgen" <<<'set fwd fast'
 refused "'5parsec' is no time such as" <<<'wait 5parsec'
 refused "Packet forwarding not started" <<<'stop'
+refused "no arm 'a' has ended" <<<'arm reduction a b 99 x'
+refused "'0' is no percentage above 0" <<<'arm reduction a b 0 x'
+refused "'99%' is no percentage" <<<'arm reduction a b 99% x'
 refused "Please stop all ports first" <<<'port config all rxq 2'
 refused "lcore 0 is the main one" <<<'set corelist 0'
 refused "occupancy" <<<'age churn occupancy=2'
