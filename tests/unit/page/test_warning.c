@@ -21,7 +21,11 @@
 #define LOW   1250UL
 #define HIGH  1500UL
 #define STEPS (LAB_ASSERT_TIER >= 2 ? 8000 : 40000) /* each validates the zone then */
-#define TRIPS (LAB_ASSERT_TIER >= 2 ? 4 : 300)
+#ifdef __SANITIZE_THREAD__
+#define TRIPS 20
+#else
+#define TRIPS (LAB_ASSERT_TIER >= 2 ? 4 : 100)
+#endif
 
 struct heard {
 	_Atomic unsigned int calls;
