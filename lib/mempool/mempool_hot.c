@@ -160,6 +160,23 @@ wants_report(const struct lab_pool *p, struct lab_zone *zone, enum lab_cause cau
 	return w.owners && cause != LAB_CAUSE_INJECTED;
 }
 
+/* The newest refusal of a request such as the pool's; tenants and other lcores are refused meanwhile. */
+static bool
+own_refusal(const struct lab_pool *p, struct lab_zone *zone, struct lab_refusal *out)
+{
+	struct lab_refusal list[64];
+	lab_gfp_t gfp = __atomic_load_n(&p->gfp, __ATOMIC_RELAXED);
+	unsigned int n = lab_zone_refusals(zone, list, RTE_DIM(list));
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (list[i].gfp == gfp && list[i].order == p->order) {
+			*out = list[i];
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
 warn_maybe(struct lab_pool *p, uint32_t zone, enum lab_cause cause)
 {
@@ -167,8 +184,7 @@ warn_maybe(struct lab_pool *p, uint32_t zone, enum lab_cause cause)
 
 	if (zone >= p->nr_zones || !wants_report(p, p->zones[zone].zone, cause))
 		return;
-	if (lab_pool_may_log(&p->next_warn_tsc) &&
-		lab_zone_refusals(p->zones[zone].zone, &r, 1) == 1) {
+	if (lab_pool_may_log(&p->next_warn_tsc) && own_refusal(p, p->zones[zone].zone, &r)) {
 		r.gfp &= ~__LAB_GFP_NOWARN;
 		warn_refusal(p, &r, p->zones[zone].zone);
 	}
