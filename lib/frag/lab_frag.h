@@ -107,6 +107,10 @@ unsigned long lab_tenants_reclaim(void *arg, unsigned long nr_pages, unsigned in
  * moved, others stay (-EBUSY), as do all while another thread uses the tenants. Contents are copied if
  * some held page was touched (lab_age_config.touch), else there are none.
  * @param arg struct lab_tenants *.
+ * @param from block to be moved.
+ * @param to free block of the same order, allocated for it.
+ * @param order of both.
+ * @return as lab_move_fn.
  */
 int lab_tenants_move(void *arg, void *from, void *to, unsigned int order);
 
@@ -127,6 +131,7 @@ int lab_tenants_set_compaction(struct lab_tenants *t, const struct lab_compactio
 
 /**
  * Compact now, until nothing is to be gained any more.
+ * @param t the tenants.
  * @param nr_pages most pages to move.
  * @return pages moved; as lab_zone_compact(): -ENOENT while compaction is off, -ENOTSUP. It waits for an
  *  ageing that runs elsewhere.

@@ -169,6 +169,10 @@ int lab_report_add_intervention(struct lab_report *report, const char *control, 
 /**
  * State by how much the packets lost to memory fell from one arm to another with the same traffic, and, if
  * that is less than was aimed at, why: from the treated arm's drops by cause, its zone and its tenants.
+ * @param report to add it to
+ * @param control name of the arm without the change
+ * @param treated name of the arm with it
+ * @param change in words
  * @param goal share of the control's loss, in (0, 1]: 0.99 for "at least 99% fewer"
  * @param result of lab_intervention() on the arms' series of packets lost to memory; copied
  * @return as lab_report_add_intervention()
