@@ -34,6 +34,7 @@ arm end
 # requests is the allocator's own doing. First Linux's, then the other.
 arm begin buddy
 age scatter occupancy=0.7
+age churn-rate 1000
 run 8s
 arm end
 age release all
