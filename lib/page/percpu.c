@@ -69,7 +69,7 @@ percpu_pop(const struct percpu *p, void **out, unsigned int n)
 
 	if (n == 0)
 		return true;
-	__asm__ goto(PERCPU_BEGIN "testl %[closed], %%edx\n"
+	__asm__ goto(PERCPU_BEGIN(PERCPU_MISS) "testl %[closed], %%edx\n"
 				  "jnz %l[miss]\n"
 				  "subq %[n], %%rdx\n"
 				  "jb %l[miss]\n"
@@ -104,7 +104,7 @@ percpu_push(const struct percpu *p, void *const *pages, unsigned int n)
 
 	if (n == 0)
 		return true;
-	__asm__ goto(PERCPU_BEGIN "leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"
+	__asm__ goto(PERCPU_BEGIN(PERCPU_MISS) "leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"
 				  "addq %[n], %%rdx\n"
 				  "cmpq %[slots], %%rdx\n"
 				  "ja %l[miss]\n"

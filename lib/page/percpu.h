@@ -148,9 +148,9 @@ extern ptrdiff_t percpu_rseq_offset;
 /* clang-format off */
 
 /** Opens a sequence; ends with rax at this CPU's stack, rcx its word, edx the count, which PERCPU_CLOSED
- *  makes larger than any stack. Jumps to `miss` if there is none. The kernel finds the sequence by its
+ *  makes larger than any stack. Jumps to MISS if there is none. The kernel finds the sequence by its
  *  descriptor (label 3). */
-#define PERCPU_BEGIN                                                                               \
+#define PERCPU_BEGIN(miss)                                                                         \
 	".pushsection __rseq_cs, \"aw\"\n"                                                         \
 	".balign 32\n"                                                                             \
 	"3: .long 0, 0\n"                                                                          \
@@ -165,7 +165,7 @@ extern ptrdiff_t percpu_rseq_offset;
 	"movq %%rax, %%fs:%c[cs](%[rseq])\n"                                                       \
 	"1: movl %%fs:%c[id](%[rseq]), %%eax\n"                                                    \
 	"cmpl %[cpus], %%eax\n"                                                                    \
-	"jae %l[miss]\n"                                                                           \
+	"jae " miss "\n"                                                                           \
 	"imulq %[stride], %%rax\n"                                                                 \
 	"addq %[stack], %%rax\n"                                                                   \
 	"movq (%%rax), %%rcx\n"                                                                    \
@@ -180,34 +180,38 @@ extern ptrdiff_t percpu_rseq_offset;
 		[slot] "i"(__builtin_offsetof(struct percpu_stack, slot)),                         \
 		[closed] "i"(PERCPU_CLOSED), [count] "i"(PERCPU_COUNT | PERCPU_CLOSED)
 
-/** Pop one page, NULL if there is none. Any context. */
+#define PERCPU_MISS "%l[miss]"
+
+/** Pop one page, NULL if there is none. Any context. Its miss is a piece of assembler and no label of C: gcc
+ *  before 12.4 and 13.3 takes the output of an asm goto for anything on the way of its labels (PR 113921). */
 static inline void *
 percpu_pop_one(const struct percpu *p)
 {
 	void *page;
 
-	__asm__ goto(PERCPU_BEGIN
+	__asm__ volatile(PERCPU_BEGIN("8f")
 		"decl %%edx\n" /* of an empty stack: wraps around */
 		"cmpl %[closed] - 1, %%edx\n"
-		"jae %l[miss]\n"
+		"jae 8f\n"
 		"movq %c[slot](%%rax,%%rdx,8), %%rdx\n"
 		"addq %[popped], %%rcx\n"
 		"movq %%rcx, (%%rax)\n"
 		"2:\n"
+		".pushsection __rseq_failure, \"ax\"\n"
+		"8: xorl %%edx, %%edx\n"
+		"jmp 2b\n"
+		".popsection\n"
 		: "=&d"(page)
 		: PERCPU_INPUTS, [popped] "i"((1UL << PERCPU_POP_SHIFT) - 1)
-		: "rax", "rcx", "memory", "cc"
-		: miss);
+		: "rax", "rcx", "memory", "cc");
 	return page;
-miss:
-	return NULL;
 }
 
 /** Push one page; false if there is no room. Any context. */
 static inline bool
 percpu_push_one(const struct percpu *p, void *page)
 {
-	__asm__ goto(PERCPU_BEGIN
+	__asm__ goto(PERCPU_BEGIN(PERCPU_MISS)
 		"cmpl %[slots], %%edx\n"
 		"jae %l[miss]\n"
 		"movq %[page], %c[slot](%%rax,%%rdx,8)\n"
