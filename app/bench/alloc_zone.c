@@ -9,11 +9,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
 
 #include <rte_malloc.h>
 
 #include "loops.h"
+
+#define BENCH_FRAMES_ALIGN (4UL << 20)
 
 struct variant {
 	enum lab_allocator allocator;
@@ -23,6 +26,8 @@ struct variant {
 struct zone {
 	struct lab_zone *zone;
 	void *meta;
+	void *frames; /**< its own, where the pages' content counts; else those of the arena */
+	size_t frames_len;
 };
 
 static inline void *
@@ -101,6 +106,27 @@ capacity_of(struct lab_zone *zone, unsigned int order)
 	return (info.managed - (unsigned long)v.min) >> order;
 }
 
+/** A zone that knows of free pages that they are zero: the other rows write to the arena. */
+static bool
+wants_own_frames(const struct variant *v, const struct bench_need *need)
+{
+	return need->writes && v->allocator == LAB_ALLOCATOR_LABYRINTH;
+}
+
+/** Dirty memory, as the arena is in such a column, and like it in huge pages where it can be. */
+static int
+map_frames(struct zone *z, unsigned long pages)
+{
+	z->frames_len = pages * LAB_PAGE_SIZE;
+	z->frames = aligned_alloc(BENCH_FRAMES_ALIGN,
+		(z->frames_len + BENCH_FRAMES_ALIGN - 1) & ~(BENCH_FRAMES_ALIGN - 1));
+	if (z->frames == NULL)
+		return -ENOMEM;
+	madvise(z->frames, z->frames_len, MADV_HUGEPAGE);
+	memset(z->frames, 0xff, z->frames_len);
+	return 0;
+}
+
 static struct lab_zone_config
 config_of(const struct variant *v, const struct bench_need *need)
 {
@@ -110,7 +136,7 @@ config_of(const struct variant *v, const struct bench_need *need)
 	cfg.allocator = v->allocator;
 	cfg.base = need->arena;
 	cfg.nr_cpus = cpus < LAB_MAX_CPUS ? cpus : LAB_MAX_CPUS;
-	if (need->writes && v->allocator == LAB_ALLOCATOR_LABYRINTH)
+	if (wants_own_frames(v, need))
 		cfg.zero_target = need->pages / 4;
 	if (!v->gate) {
 		cfg.min_free_kbytes = 0;
@@ -120,6 +146,16 @@ config_of(const struct variant *v, const struct bench_need *need)
 	return cfg;
 }
 
+static void
+release(struct zone *z)
+{
+	if (z == NULL)
+		return;
+	rte_free(z->meta);
+	free(z->frames);
+	free(z);
+}
+
 /** The metadata lies in EAL's memory, as that of the mempools does. */
 static int
 create(const struct bench_alloc *a, const struct bench_need *need, void **ctx,
@@ -127,19 +163,22 @@ create(const struct bench_alloc *a, const struct bench_need *need, void **ctx,
 {
 	struct lab_zone_config cfg = config_of(a->variant, need);
 	struct zone *z = calloc(1, sizeof(*z));
-	int ret = -ENOMEM;
+	int ret = z != NULL ? 0 : -ENOMEM;
 
 	cfg.meta_len = lab_zone_meta_size(&cfg);
-	if (z != NULL)
+	if (ret == 0 && wants_own_frames(a->variant, need)) {
+		ret = map_frames(z, need->pages);
+		cfg.base = z->frames;
+	}
+	if (ret == 0) {
 		z->meta = rte_zmalloc("bench_zone", cfg.meta_len, LAB_CACHE_LINE);
-	cfg.meta = z != NULL ? z->meta : NULL;
-	if (cfg.meta != NULL)
-		ret = lab_zone_create(&z->zone, &cfg);
+		cfg.meta = z->meta;
+		ret = cfg.meta != NULL ? lab_zone_create(&z->zone, &cfg) : -ENOMEM;
+	}
 	if (ret < 0) {
 		snprintf(why, BENCH_WHY, "no zone of %lu pages with %zu KiB of metadata: %s",
 			need->pages, cfg.meta_len >> 10, strerror(-ret));
-		rte_free(z != NULL ? z->meta : NULL);
-		free(z);
+		release(z);
 		return ret;
 	}
 	*capacity = capacity_of(z->zone, need->order);
@@ -153,8 +192,7 @@ destroy(void *ctx)
 	struct zone *z = ctx;
 
 	lab_zone_destroy(z->zone);
-	rte_free(z->meta);
-	free(z);
+	release(z);
 }
 
 #define ZONE(title, says, id, with_gate)                                                           \
