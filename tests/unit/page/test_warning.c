@@ -468,6 +468,8 @@ cross(void *arg)
 			n++;
 		while (n > 0)
 			lab_assert_always(lab_free_pages(shared, page[--n], 0) == 0);
+		/* what lies in caches is not free: over the high mark again */
+		lab_drain_all_pages(shared);
 	}
 	return NULL;
 }
@@ -501,6 +503,10 @@ test_threads(void **state)
 		over = false;
 		take_down_to(shared, HIGH + 2);
 		assert_int_equal(lab_zone_set_warning(shared, hear_count, &heard_one), 0);
+		cross(NULL);
+		assert_int_equal(heard_one, TRIPS);
+		assert_int_equal(warnings(shared).count, TRIPS);
+		/* how often two of them cross depends on how they meet */
 		for (unsigned int i = 0; i < 3; i++)
 			pthread_create(&thread[i], NULL, i < 2 ? cross : change, NULL);
 		for (unsigned int i = 0; i < 2; i++)
@@ -508,7 +514,6 @@ test_threads(void **state)
 		over = true;
 		pthread_join(thread[2], NULL);
 		calls = heard_one + heard_two;
-		assert_true(calls >= 2);
 		/* one that came while both slots were being written may have gone by */
 		assert_in_range(calls, warnings(shared).count * 9 / 10, warnings(shared).count);
 		assert_valid(shared);
