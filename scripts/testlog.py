@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What scripts/test needs to know of meson: which tests there are, and how they ended.
 
-testlog.py select BUILD SUITE PATTERN [FOLDER...]   names of tests, one a line; SUITE can be a-b:
-                                                    those of a that are not in b
+testlog.py select BUILD SUITE PATTERN [FOLDER...]   names of tests, one a line; SUITE can be
+                                                    a-b-c: those of a that are in neither b nor c
 testlog.py results LABEL LOG.json                   PASS|FAIL|SKIP <tab> name <tab> reason, one a line
 """
 import json
@@ -19,12 +19,12 @@ INNER_SKIP = re.compile(r'^\[  SKIPPED \] (?!\d+ test)|^ok\b.*# SKIP', re.M)
 def select(build, suite, pattern, *folders):
     """Tests of a suite whose name holds the pattern and whose program was built in a folder."""
     build = pathlib.Path(build).resolve()
-    suite, _, without = suite.partition('-')
+    suite, *without = suite.split('-')
     with open(build / 'meson-info' / 'intro-tests.json', encoding='utf-8') as file:
         tests = json.load(file)
     for test in tests:
         suites = {name.split(':')[-1] for name in test['suite']}
-        if suite not in suites or without in suites or pattern not in test['name']:
+        if suite not in suites or suites.intersection(without) or pattern not in test['name']:
             continue
         if folders and not any(build / f in pathlib.Path(test['cmd'][0]).parents for f in folders):
             continue
