@@ -416,10 +416,11 @@ static const struct cmd cmds[] = {
 	{"show frag [<pool>]", NULL, show_frag, print_frag,
 		"Free blocks and the two fragmentation indices, an order a line."},
 	{"set zone "
-	 "min_free_kbytes|watermark_scale_factor|watermark_boost_factor|lowmem_reserve|pcp|gfp|"
-	 "owners|guard <value> [<pool>]",
+	 "min_free_kbytes|watermark_scale_factor|watermark_boost_factor|lowmem_reserve|"
+	 "reserve_blocks|pcp|gfp|owners|guard <value> [<pool>]",
 		set_zone, NULL, NULL,
-		"Settings of zones: kB or auto; of 10000; of 10000; pages; on or off; "
+		"Settings of zones: kB or auto; of 10000; of 10000; pages; blocks for atomic "
+		"requests alone; on or off; "
 		"ATOMIC|NOWARN; owner tags on or off; guarded mode off, on or abort."},
 	{"set kswapd on|off", set_kswapd, NULL, NULL,
 		"Let the zones' kswapd run, a millisecond after it was woken at most, and reclaim "

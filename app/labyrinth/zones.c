@@ -67,8 +67,7 @@ zones_background(struct app *app, uint64_t now_ns)
 			lab_tenants_step(pool->tenants, now_ns);
 		if (app->vtime.kswapd && lab_zone_kswapd_wanted(zone))
 			lab_zone_kswapd(zone);
-		if (app->vtime.compaction && pool->tenants)
-			lab_zone_compact(zone, LAB_PAGEBLOCK_ORDER, compaction.budget);
+		lab_zone_background(zone, compaction.budget);
 	}
 }
 
@@ -192,9 +191,11 @@ add_counters(json_t *out, struct pool *pool, struct lab_zone *zone)
 {
 	struct lab_mempool_stats ms;
 	struct lab_watch_info watch;
+	struct lab_zone_info info;
 	struct lab_zone_stats zs;
 
 	lab_zone_watch_info(zone, &watch);
+	lab_zone_info_get(zone, &info);
 	lab_zone_stats_get(zone, &zs);
 	if (lab_mempool_stats_get(pool->mp, &ms) == 0) {
 		json_object_set_new(out, "requests",
@@ -213,6 +214,9 @@ add_counters(json_t *out, struct pool *pool, struct lab_zone *zone)
 			lab_json_u64(zs.reclaimed_pages), "claim", lab_json_u64(zs.claim), "steal",
 			lab_json_u64(zs.steal), "bad_free", lab_json_u64(zs.bad_free),
 			"guard_findings", lab_json_u64(watch.guard_findings)));
+	json_object_set_new(out, "reserve",
+		json_pack("{so so so}", "pages", lab_json_u64(info.nr_reserve), "hits",
+			lab_json_u64(zs.reserve_hit), "refills", lab_json_u64(zs.reserve_refill)));
 	json_object_set_new(out, "compaction",
 		json_pack("{so so so so}", "moves", lab_json_u64(zs.compact_moves), "pages",
 			lab_json_u64(zs.compact_pages), "refused", lab_json_u64(zs.compact_refused),

@@ -159,6 +159,8 @@ enum lab_mempool_background {
  * - watermark_scale_factor: 1 to 3000, of 10000. Default 10
  * - boost: watermark_boost_factor, 0 to 100000, of 10000. Default 0
  * - lowmem_reserve: pages kept from this pool's requests. Default 0
+ * - reserve_blocks: 0 to 256 blocks, of the objects' order, that each zone of the pool (labyrinth ones) keeps for atomic
+ *   gets that would be refused: lab_zone_set_reserve(). Refilled by the background work. Default 0
  * - allocator (c): buddy or labyrinth, whatever the ops are called; "auto": by their name. Default auto
  * - pcp: on or off, per-CPU caches in the zone; "auto": on for labyrinth, whose caches cost nobody an object,
  *   off for buddy. Default auto
@@ -189,6 +191,7 @@ struct lab_mempool_settings {
 	unsigned int watermark_scale_factor;    /**< of 10000 */
 	unsigned int watermark_boost_factor;    /**< of 10000; the key is "boost" */
 	unsigned long lowmem_reserve;           /**< pages */
+	unsigned int reserve_blocks;            /**< of the objects' order, for atomic gets */
 	int pcp;                                /**< 0, 1; -1: auto */
 	int allocator;                          /**< enum lab_allocator; -1: auto */
 	unsigned int order;                     /**< least one of an object's block */

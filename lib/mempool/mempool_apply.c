@@ -33,6 +33,14 @@ lab_pool_check_settings(
 {
 	unsigned long kb = min_free_kbytes(frames, s), most = frames * KB_PER_PAGE / 2;
 
+	if (s->reserve_blocks > 0 && s->allocator == LAB_ALLOCATOR_BUDDY) {
+		snprintf(err, err_len,
+			"reserve_blocks=%u is not valid here: only the labyrinth allocator keeps "
+			"blocks, set "
+			"ops or allocator=labyrinth",
+			s->reserve_blocks);
+		return -EINVAL;
+	}
 	if (frames == 0 || kb <= most)
 		return 0;
 	snprintf(err, err_len,
@@ -68,7 +76,10 @@ zone_apply_gate(struct lab_pool *p, uint32_t i, const struct lab_mempool_setting
 		ret = lab_zone_set_lowmem_reserve(zone, lab_gfp_zone(s->gfp), s->lowmem_reserve);
 	if (ret == 0)
 		ret = lab_zone_set_pcp(zone, s->pcp);
-	return ret != 0 ? ret : lab_pool_apply_marks(p, i);
+	if (ret == 0)
+		ret = lab_pool_apply_marks(p, i);
+	/* last: what can be spared depends on the marks */
+	return ret != 0 ? ret : lab_zone_set_reserve(zone, p->order, s->reserve_blocks);
 }
 
 /* Each zone has its own sequence, or they would refuse in step. */

@@ -69,7 +69,8 @@ lab_pool_get_count(const struct rte_mempool *mp)
 	nr = __atomic_load_n(&p->nr_zones, __ATOMIC_ACQUIRE);
 	for (uint32_t i = 0; i < nr; i++)
 		n += free_in_blocks(p->zones[i].zone, p->order) +
-		     free_in_pcp(p->zones[i].zone, p->order);
+		     free_in_pcp(p->zones[i].zone, p->order) +
+		     lab_zone_reserve_held(p->zones[i].zone, p->order);
 	return (unsigned int)n;
 }
 

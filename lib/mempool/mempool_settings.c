@@ -96,6 +96,7 @@ read_min_free(const char *v, struct lab_mempool_settings *s)
 READ_NUMBER(read_scale, watermark_scale_factor, 1, 3000)
 READ_NUMBER(read_boost, watermark_boost_factor, 0, 100000)
 READ_NUMBER(read_lowmem, lowmem_reserve, 0, LONG_MAX / 4096)
+READ_NUMBER(read_reserve, reserve_blocks, 0, LAB_RESERVE_MAX)
 READ_NUMBER(read_order, order, 0, LAB_MAX_ORDER)
 READ_NUMBER(read_ppm, inject.probability_ppm, 0, 1000000)
 READ_NUMBER(read_interval, inject.interval, 1, UINT32_MAX)
@@ -239,6 +240,7 @@ static const struct key keys[] = {
 	{"watermark_scale_factor", LAB_KEYS_GATE, read_scale, "1 to 3000"},
 	{"boost", LAB_KEYS_GATE, read_boost, "0 to 100000"},
 	{"lowmem_reserve", LAB_KEYS_GATE, read_lowmem, "a number of pages"},
+	{"reserve_blocks", LAB_KEYS_GATE, read_reserve, "0 to 256 blocks"},
 	{"allocator", LAB_KEYS_CREATION, read_allocator, "buddy, labyrinth or auto"},
 	{"pcp", LAB_KEYS_GATE, read_pcp, "on or off, or auto"},
 	{"order", LAB_KEYS_CREATION, read_order, "0 to 10"},
@@ -364,19 +366,20 @@ lab_mempool_settings_format(const struct lab_mempool_settings *s, char *buf, siz
 	if (s->min_free_kbytes >= 0)
 		snprintf(kbytes, sizeof(kbytes), "%ld", s->min_free_kbytes);
 	return snprintf(buf, len,
-		"min_free_kbytes=%s,watermark_scale_factor=%u,boost=%u,lowmem_reserve=%lu,"
+		"min_free_kbytes=%s,watermark_scale_factor=%u,boost=%u,lowmem_reserve=%lu,reserve_"
+		"blocks=%u,"
 		"allocator=%s,"
 		"pcp=%s,"
 		"order=%u,gfp=0x%x,linux=%s,background=%s,inject_ppm=%u,inject_interval=%u,"
 		"inject_times=%" PRId64 ",inject_space=%u,inject_min_order=%u,"
 		"inject_atomic_only=%s,inject_seed=%" PRIu64 ",owners=%s,guard=%s",
 		kbytes, s->watermark_scale_factor, s->watermark_boost_factor, s->lowmem_reserve,
-		s->allocator < 0 ? "auto" : lab_allocator_name(s->allocator),
+		s->reserve_blocks, s->allocator < 0 ? "auto" : lab_allocator_name(s->allocator),
 		s->pcp < 0 ? "auto"
 		: s->pcp   ? "on"
 			   : "off",
 		s->order, s->gfp, s->linux_version == LAB_LINUX_6_1 ? "6.1" : "6.12",
-		lab_mempool_background_name(s->background), in->probability_ppm, in->interval, in->times, in->space, in->min_order,
-		in->atomic_only ? "on" : "off", in->seed, s->owners ? "on" : "off",
-		lab_guard_setting_name(s->guard));
+		lab_mempool_background_name(s->background), in->probability_ppm, in->interval,
+		in->times, in->space, in->min_order, in->atomic_only ? "on" : "off", in->seed,
+		s->owners ? "on" : "off", lab_guard_setting_name(s->guard));
 }

@@ -67,6 +67,7 @@ add_pages(struct rte_tel_data *d, const struct lab_zone_info *info)
 	lab_tel_dict_u64(d, "managed", info->managed);
 	lab_tel_dict_u64(d, "free", info->nr_free);
 	lab_tel_dict_u64(d, "pcp", info->nr_pcp);
+	lab_tel_dict_u64(d, "reserve", info->nr_reserve);
 	lab_tel_dict_u64(d, "highatomic", info->nr_highatomic);
 	lab_tel_dict_u64(d, "free_highatomic", info->nr_free_highatomic);
 	lab_tel_dict_u64(d, "min", info->wmark.min);
@@ -104,6 +105,8 @@ add_zone_counters(struct rte_tel_data *d, const struct lab_zone_stats *s)
 	lab_tel_dict_u64(d, "bad_free", s->bad_free);
 	lab_tel_dict_u64(d, "zero_hit", s->zero_hit);
 	lab_tel_dict_u64(d, "zero_inline", s->zero_inline);
+	lab_tel_dict_u64(d, "reserve_hit", s->reserve_hit);
+	lab_tel_dict_u64(d, "reserve_refill", s->reserve_refill);
 	lab_tel_dict_u64(d, "background_rounds", s->background_rounds);
 }
 

@@ -11,6 +11,7 @@
 #include "frame_ops.h"
 #include "gate.h"
 #include "labyrinth.h"
+#include "reserve.h"
 #include "warning.h"
 #include "zero.h"
 #include "zone.h"
@@ -230,6 +231,8 @@ slow_path(struct lab_zone *z, const struct lab_request *rq, struct lab_verdict *
 	}
 	if (pfn == LAB_NO_PFN && z->store != NULL)
 		pfn = settle_passes(z, rq, &s);
+	if (pfn == LAB_NO_PFN && z->store != NULL)
+		pfn = lab_reserve_take(z, rq);
 	if (pfn == LAB_NO_PFN && can_reclaim)
 		pfn = reclaim_rounds(z, rq, &s);
 	if (pfn == LAB_NO_PFN && can_reclaim && (rq->gfp & __LAB_GFP_NOFAIL))

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "reserve.h"
 #include "zero.h"
 #include "zone.h"
 
@@ -25,6 +26,7 @@ typedef unsigned int (*job_fn)(struct lab_zone *z, unsigned int budget);
 
 /** The most urgent first: what one leaves of the budget is the next one's. */
 static const job_fn jobs[] = {
+	lab_reserve_round,
 	lab_zero_round,
 	lab_compact_round,
 };

@@ -10,6 +10,8 @@
 #include "buddy.h"
 #include "frame_ops.h"
 #include "gate.h"
+
+#include "reserve.h"
 #include "zone.h"
 
 static unsigned long
@@ -115,6 +117,8 @@ lab_zone_explain(struct lab_zone *z, lab_gfp_t gfp, unsigned int order, struct l
 		explain_pass(z, &rq, lab_first_pass_flags(z, &rq), &verdict) &&
 		explain_pass(z, &rq, lab_gfp_min_flags(gfp, order), &verdict) && reserves)
 		explain_pass(z, &rq, reserves, &verdict);
+	if (verdict.cause != LAB_CAUSE_NONE && order <= LAB_MAX_ORDER && lab_reserve_has(z, &rq))
+		verdict.cause = LAB_CAUSE_NONE;
 	if (v != NULL)
 		*v = verdict;
 	return verdict.cause;

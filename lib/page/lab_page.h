@@ -314,6 +314,8 @@ struct lab_zone_config {
 		lowmem_reserve[LAB_NR_ZONE_TYPES]; /**< pages, by the request's highest zone type */
 	unsigned long cma_pages;   /**< last pages of the zone made CMA, rounded up to pageblocks */
 	unsigned long zero_target; /**< see lab_zone_set_zero_target(); default 0 */
+	unsigned int
+		reserve[LAB_NR_ORDERS]; /**< blocks of each order; see lab_zone_set_reserve() */
 	bool keep_content; /**< free pages keep what is in them: none is ever zeroed ahead of a request */
 };
 
@@ -360,6 +362,27 @@ int lab_zone_set_pcp(struct lab_zone *zone, bool on);
  * @return 0; -ENOTSUP (the buddy allocator); -EPERM (the zone was made with keep_content).
  */
 int lab_zone_set_zero_target(struct lab_zone *zone, unsigned long pages);
+
+/** Most blocks of one order that a reserve has. */
+#define LAB_RESERVE_MAX 256
+
+/**
+ * Keep blocks of an order for atomic requests that would be refused, in the manner of the kernel's mempool_t:
+ * a request that is atomic (lab_gfp_is_atomic()) and not NOMEMALLOC has one of them when neither the free frames
+ * nor the caches have one for it, whichever gate it was that closed; injected refusals remain. As many as can be
+ * spared, i.e. as leave more than the low mark free, are taken at once; lab_zone_background() refills. They are
+ * allocated blocks to whoever walks or saves the zone, and free ones to nobody.
+ * @param order 0 to LAB_MAX_ORDER. @param blocks 0 (the default) to LAB_RESERVE_MAX; fewer than before: the others
+ *  become free. The same can be asked for at creation, in lab_zone_config.reserve[].
+ * @return 0; -EINVAL; -ENOTSUP (the buddy allocator, whose reserve is highatomic's).
+ * Any thread of any process; not a signal handler. Who is killed while it refills or takes leaves one block
+ * allocated, and the reserve one smaller.
+ */
+int lab_zone_set_reserve(struct lab_zone *zone, unsigned int order, unsigned int blocks);
+/** How many blocks of an order were asked for. */
+unsigned int lab_zone_reserve(const struct lab_zone *zone, unsigned int order);
+/** How many are there now. Counted slot by slot, while others take and refill. */
+unsigned int lab_zone_reserve_held(const struct lab_zone *zone, unsigned int order);
 /** Virtual time in ns used to stamp refusals; 0 (default): CLOCK_MONOTONIC. */
 void lab_zone_set_time(struct lab_zone *zone, uint64_t now_ns);
 
@@ -705,6 +728,9 @@ struct lab_zone_stats {
 	uint64_t zero_hit;          /**< __GFP_ZERO served by pages that were zero already */
 	uint64_t zeroed_pages;      /**< in the background */
 	uint64_t background_rounds; /**< of lab_zone_background() that had something to do */
+	uint64_t
+		reserve_hit; /**< atomic requests served from the reserve, which else were refused */
+	uint64_t reserve_refill; /**< blocks put into it */
 	/** Compaction: blocks moved, their pages; moves that the owner refused after it had said that it
 	 *  would; pageblocks made whole. */
 	uint64_t compact_moves, compact_pages, compact_refused, compact_whole;
@@ -737,7 +763,8 @@ struct lab_zone_info {
 	bool hugepages; /**< the zone mapped its own frames from hugetlbfs */
 	bool keep_content;
 	unsigned long zero_target;
-	unsigned long nr_zeroed; /**< free pages known to be zero, those in per-CPU caches apart */
+	unsigned long nr_reserve; /**< pages in the reserve of blocks */
+	unsigned long nr_zeroed;  /**< free pages known to be zero, those in per-CPU caches apart */
 };
 
 void lab_zone_info_get(struct lab_zone *zone, struct lab_zone_info *out);
@@ -834,7 +861,7 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
 /* ----------------------------------------------------------- static zones */
 
 /** Upper bounds that let a zone be laid out at compile time; checked against the real sizes. */
-#define LAB_ZONE_HEADER_BYTES 16384UL
+#define LAB_ZONE_HEADER_BYTES 28672UL
 #define LAB_ZONE_CPU_BYTES    32768UL
 #define LAB_FRAME_META_BYTES  16UL
 #define LAB_ZONE_META_BYTES(nr_pages, nr_cpus)                                                     \

@@ -162,6 +162,8 @@ add_events(struct lab_zone_stats *out, const struct lab_events *ev)
 	out->zero_hit = rd(&ev->zero_hit) - rd(&ev->zero_long_way);
 	out->zeroed_pages = rd(&ev->zeroed_pages);
 	out->background_rounds = rd(&ev->background_rounds);
+	out->reserve_hit = rd(&ev->reserve_hit);
+	out->reserve_refill = rd(&ev->reserve_refill);
 	out->compact_moves = rd(&ev->compact_moves);
 	out->compact_pages = rd(&ev->compact_pages);
 	out->compact_refused = rd(&ev->compact_refused);

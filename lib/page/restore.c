@@ -8,6 +8,7 @@
  */
 #include "buddy.h"
 #include "frame_ops.h"
+#include "reserve.h"
 #include "zone.h"
 
 /** What the blocks say of a frame: nothing yet, covered, or the head of a free block of an order. */
@@ -148,6 +149,7 @@ lab_zone_restore(struct lab_zone *z, const struct lab_block *blocks, size_t nr_b
 {
 	int ret;
 
+	lab_reserve_drain(z);
 	lab_drain_all_pages(z);
 	lab_zone_freeze(z);
 	ret = is_allocated(z) ? -EBUSY : check(z, blocks, nr_blocks, pageblock_mt, nr_pageblocks);
@@ -162,6 +164,7 @@ lab_zone_restore(struct lab_zone *z, const struct lab_block *blocks, size_t nr_b
 		wr(&z->boost, 0);
 	}
 	lab_zone_thaw(z);
+	lab_reserve_fill(z);
 	if (ret == 0)
 		lab_assert_zone(z);
 	return ret;

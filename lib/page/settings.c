@@ -143,6 +143,8 @@ get_counts(struct lab_zone *z, struct lab_zone_info *out)
 	out->nr_pcp = lab_pcp_pages(z);
 	out->nr_highatomic = rd(&z->nr_reserved_highatomic);
 	out->nr_free_highatomic = rd(&z->nr_free_highatomic);
+	for (unsigned int o = 0; o < LAB_NR_ORDERS; o++)
+		out->nr_reserve += (unsigned long)lab_zone_reserve_held(z, o) << o;
 	out->nr_zeroed = z->store != NULL ? frames_nr_zeroed(z->store) : 0;
 	out->boost = rd(&z->boost);
 	out->wmark = (struct lab_watermarks){.min = rd(&z->wmark[LAB_ALLOC_WMARK_MIN]),

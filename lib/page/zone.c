@@ -11,6 +11,7 @@
 
 #include "buddy.h"
 #include "frame_ops.h"
+#include "reserve.h"
 #include "zero.h"
 #include "zone.h"
 
@@ -120,6 +121,17 @@ check_memory(const struct lab_zone_config *cfg)
 	return cfg->base && overlap(cfg->base, len, cfg->meta, cfg->meta_len) ? -EINVAL : 0;
 }
 
+static bool
+reserve_is_ok(const struct lab_zone_config *cfg)
+{
+	unsigned int most = cfg->allocator == LAB_ALLOCATOR_LABYRINTH ? LAB_RESERVE_MAX : 0;
+
+	for (unsigned int o = 0; o < LAB_NR_ORDERS; o++)
+		if (cfg->reserve[o] > most)
+			return false;
+	return true;
+}
+
 static int
 check_config(const struct lab_zone_config *cfg)
 {
@@ -133,6 +145,8 @@ check_config(const struct lab_zone_config *cfg)
 		return -EINVAL;
 	if (cfg->zero_target > 0 &&
 		(cfg->keep_content || cfg->allocator != LAB_ALLOCATOR_LABYRINTH))
+		return -EINVAL;
+	if (!reserve_is_ok(cfg))
 		return -EINVAL;
 	if (cfg->nr_cpus > LAB_MAX_CPUS || cfg->nr_processes > LAB_MAX_PROCESSES || cfg->node < 0)
 		return -EINVAL;
@@ -252,6 +266,8 @@ set_settings(struct lab_zone *z, const struct lab_zone_config *cfg)
 	wr(&z->boost_factor, cfg->watermark_boost_factor);
 	for (int i = 0; i < LAB_NR_ZONE_TYPES; i++)
 		lab_zone_set_lowmem_reserve(z, i, cfg->lowmem_reserve[i]);
+	for (unsigned int o = 0; o < LAB_NR_ORDERS; o++)
+		wr(&z->reserve[o].target, cfg->reserve[o]);
 	z->keep_content = cfg->keep_content;
 	wr(&z->zero_target, cfg->zero_target);
 	wr(&z->pcp_on, !cfg->no_pcp);
@@ -318,6 +334,7 @@ lab_zone_create(struct lab_zone **zone, const struct lab_zone_config *cfg)
 	fill(z, cfg->offline);
 	lab_zone_set_marks(z);
 	lab_pcp_setup(z);
+	lab_reserve_fill(z);
 	z->magic = LAB_ZONE_MAGIC;
 	*zone = z;
 	lab_assert_zone(z);
@@ -339,6 +356,7 @@ lab_zone_destroy(struct lab_zone *z)
 
 	if (z == NULL || z->magic != LAB_ZONE_MAGIC)
 		return 0;
+	lab_reserve_drain(z);
 	lab_zone_walk(z, count_allocated, &left);
 	unmap(z);
 	return left;
@@ -378,6 +396,7 @@ lab_zone_online(struct lab_zone *z, void *base, unsigned long nr_pages)
 	}
 	lab_spin_unlock(&z->lock);
 	lab_pcp_setup(z);
+	lab_reserve_fill(z);
 	lab_assert_zone(z);
 	return ret;
 }

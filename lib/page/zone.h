@@ -111,6 +111,7 @@ struct lab_events {
 	_Atomic uint64_t
 		zero_long_way; /**< popped from a stack by a request that then counts as a hit */
 	_Atomic uint64_t zeroed_pages, background_rounds;
+	_Atomic uint64_t reserve_hit, reserve_refill;
 	_Atomic uint64_t compact_moves, compact_pages, compact_refused, compact_whole;
 };
 
@@ -126,6 +127,13 @@ struct lab_injection {
 	_Atomic uint64_t seed;
 	_Atomic uint64_t eligible; /**< requests that the interval counts */
 	_Atomic uint64_t draws;    /**< of the sequence */
+};
+
+/** Blocks of one order kept for atomic requests (reserve.c). */
+struct lab_reserve {
+	_Atomic uint32_t target;                /**< blocks that are to be there */
+	_Atomic uint32_t held;                  /**< at least as many as are */
+	_Atomic uint32_t slot[LAB_RESERVE_MAX]; /**< 1 + the first frame; 0: vacant */
 };
 
 #define LAB_REFUSAL_WORDS (sizeof(struct lab_refusal) / sizeof(uint64_t))
@@ -223,6 +231,7 @@ struct lab_zone {
 
 	struct lab_events ev;
 	struct lab_injection inject;
+	struct lab_reserve reserve[LAB_NR_ORDERS];
 	struct lab_refusal_ring refusals;
 
 	/* Owner tags and guarded mode (watch.h). */

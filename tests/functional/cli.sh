@@ -157,6 +157,7 @@ set zone min_free_kbytes auto extra
 set zone watermark_scale_factor 20
 set zone watermark_boost_factor 15000
 set zone lowmem_reserve 8
+set zone reserve_blocks 0
 set zone pcp on
 zone drain
 set zone pcp off

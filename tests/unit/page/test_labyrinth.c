@@ -264,7 +264,19 @@ test_no_page_is_out_of_reach(void **state)
 
 static struct lab_zone *shared; /* where there are pages */
 static struct lab_zone *barren; /* where each request is refused, some by injection */
+static struct lab_zone *scarce; /* where there is a reserve, and little else */
 static _Atomic unsigned long interruptions, refusals, wanted;
+
+static void
+use_reserve(void)
+{
+	void *page[4];
+
+	for (unsigned int i = 0; i < 4; i++)
+		page[i] = lab_alloc_page_gfp_atomic(scarce);
+	for (unsigned int i = 0; i < 4; i++)
+		lab_assert_always(lab_free_pages(scarce, page[i], 0) == 0);
+}
 
 static void
 use_zones(void)
@@ -281,6 +293,7 @@ use_zones(void)
 	lab_assert_always(lab_free_pages_many(shared, many, 0, 8) == 8);
 	lab_assert_always(lab_alloc_page_gfp_atomic(barren) == NULL);
 	refusals++;
+	use_reserve();
 }
 
 static void
@@ -317,6 +330,7 @@ work(void *arg)
 		for (unsigned int i = 0; i < 300; i++)
 			page[i] = lab_alloc_page_gfp_atomic(shared);
 		use_zones();
+		lab_zone_background(scarce, 8);
 		for (unsigned int i = 0; i < 300; i++)
 			lab_assert_always(lab_free_pages(shared, page[i], 0) == 0);
 	}
@@ -331,6 +345,8 @@ make_zones(void)
 
 	shared = make(16384, 0, true);
 	barren = make(16, 0, true);
+	scarce = make(8, 0, true);
+	assert_int_equal(lab_zone_set_reserve(scarce, 0, 6), 0);
 	while (lab_alloc_page_gfp_atomic(barren) != NULL)
 		;
 	lab_zone_stats_reset(barren);
@@ -353,6 +369,22 @@ assert_all_refusals_counted(void)
 }
 
 static void
+assert_reserve_whole(void)
+{
+	struct lab_zone_stats s;
+
+	lab_drain_all_pages(scarce);
+	lab_zone_stats_get(scarce, &s);
+	assert_true(s.reserve_hit > 0);
+	assert_int_equal(s.bad_free, 0);
+	lab_zone_background(scarce, 8);
+	assert_int_equal(lab_zone_reserve_held(scarce, 0), 6);
+	assert_int_equal(nr_free(scarce), 2);
+	assert_valid(scarce);
+	assert_int_equal(lab_zone_destroy(scarce), 0);
+}
+
+static void
 test_signal_handler(void **state)
 {
 	const char *more = getenv("LAB_INTERRUPTIONS");
@@ -372,6 +404,7 @@ test_signal_handler(void **state)
 	assert_int_equal(nr_free(shared), 16384);
 	assert_int_equal(lab_zone_destroy(shared), 0);
 	lab_zone_destroy(barren);
+	assert_reserve_whole();
 }
 
 /* -------------------------------------------------------- a dead process */
