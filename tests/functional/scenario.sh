@@ -8,13 +8,15 @@ needs app cmd:jq
 app=$LAB_BUILD/app/labyrinth
 scenarios=$LAB_SOURCE/config/scenarios
 
-# scenario NAME OUT [APP OPTIONS...]: run it with its reports in OUT.
+# scenario NAME OUT [APP OPTIONS...]: run it with its reports in OUT and its words in OUT.log.
 scenario() {
     local name=$1 dir=$2
     shift 2
-    eal_args "${MODE:-nohuge}"
+    eal_args "${MODE:-nohuge}" "-${dir##*/}"
+    # a pair runs beside each other: the second one's main lcore has the other CPU
+    [ -z "${SECOND:-}" ] || [ "$(nproc)" = 1 ] || EAL[1]=0@1,1@0
     LAB_OUT=$dir timeout 120 "$app" "${EAL[@]}" -- --cmdline-file "$scenarios/$name.cmd" "$@" \
-        >"$LAB_TMP/$name.log" 2>&1 </dev/null
+        >"$dir.log" 2>&1 </dev/null
 }
 
 # The report without what differs from run to run.
@@ -27,17 +29,22 @@ closes() {
         .offered == .delivered + .in_flight + ([.drops[]] | add // 0)] | all' "$1/report.json"
 }
 
-check "the default scenario runs" scenario default "$LAB_TMP/a" || tail "$LAB_TMP/default.log"
-check "and again" scenario default "$LAB_TMP/b"
+scenario default "$LAB_TMP/a" &
+first=$!
+SECOND=1 check "the default scenario runs" scenario default "$LAB_TMP/b" || tail "$LAB_TMP/b.log"
+check "and again" wait "$first" || tail "$LAB_TMP/a.log"
 check "with the same report" cmp <(lasting "$LAB_TMP/a") <(lasting "$LAB_TMP/b")
+scenario default "$LAB_TMP/c" --seed=2 &
+first=$!
 if hugetlb_mounts | grep -q . &&
     [ "$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages)" -ge 128 ]; then
-    MODE=huge check "and on hugepages" scenario default "$LAB_TMP/h" || tail "$LAB_TMP/default.log"
+    MODE=huge SECOND=1 check "and on hugepages" scenario default "$LAB_TMP/h" ||
+        tail "$LAB_TMP/h.log"
     check "with the same report, too" cmp <(lasting "$LAB_TMP/a") <(lasting "$LAB_TMP/h")
 else
     note "not compared with a run on hugepages: no 128 of 2 MiB are free"
 fi
-check "another seed" scenario default "$LAB_TMP/c" --seed=2
+check "another seed" wait "$first" || tail "$LAB_TMP/c.log"
 check_not "has another one" cmp -s <(lasting "$LAB_TMP/a") <(lasting "$LAB_TMP/c")
 for dir in a c; do
     report=$LAB_TMP/$dir/report.json
