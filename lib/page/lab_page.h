@@ -446,6 +446,9 @@ unsigned int lab_free_pages_many(
  * be given back one by one only after lab_split_page().
  * @return 0; -EINVAL (foreign or misaligned pointer, order too large, wrong order), -EALREADY (double
  * free). A refused free changes nothing but the counter bad_free.
+ * On a zone of the labyrinth allocator a block freed twice is found out at once if it went back to the frames or was the
+ * last one that this CPU's cache got, and else perhaps not: looking at each block in a cache would cost more than
+ * the allocation does. Guarded mode (lab_watch.h) finds every one, and who did it.
  */
 int lab_free_pages(struct lab_zone *zone, void *page, unsigned int order);
 

@@ -164,7 +164,9 @@ labyrinth_settle(struct lab_zone *z, struct percpu_sum *before)
 
 /* ------------------------------------------------------------------ frees */
 
-static bool
+/** @return 1 if a stack has it, 0 if it is for the frames; -EALREADY: it lies on this CPU's stack already. That
+ *  is looked for where a push stops: at a full stack, and at a page that was the last one pushed. */
+static int
 give_cached(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
 	struct lab_stack_set *set = lab_short_way_back(z, order);
@@ -172,9 +174,11 @@ give_cached(struct lab_zone *z, uint32_t pfn, unsigned int order)
 	void *page = lab_frame_address(z, pfn);
 
 	if (set == NULL)
-		return false;
+		return 0;
 	if (lab_likely(percpu_push_one(&set->stack[index], page)))
-		return true;
+		return 1;
+	if (lab_unlikely(percpu_holds(&set->stack[index], page)))
+		return -EALREADY;
 	lab_stacks_make_room(z, set, index);
 	return percpu_push_one(&set->stack[index], page);
 }
@@ -186,8 +190,9 @@ labyrinth_give(struct lab_zone *z, uint32_t pfn, unsigned int order)
 
 	if (lab_unlikely(ret != 0))
 		return ret;
-	if (give_cached(z, pfn, order))
-		return 0;
+	ret = give_cached(z, pfn, order);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
 	lab_unname_block(z, pfn, order);
 	ret = frames_free(z->store, pfn, order);
 	if (ret == 0) {

@@ -308,6 +308,19 @@ percpu_here(const struct percpu *p)
 	       PERCPU_COUNT;
 }
 
+bool
+percpu_holds(const struct percpu *p, const void *page)
+{
+	struct percpu_stack *s = stack_of(p, cpu_here(p));
+	/* what lay above it before is seen as overwritten by all that see this count */
+	uint64_t n = atomic_load_explicit(&s->word, memory_order_acquire) & PERCPU_COUNT;
+
+	while (n > 0)
+		if (__atomic_load_n(&s->slot[--n], __ATOMIC_RELAXED) == page)
+			return true;
+	return false;
+}
+
 void
 percpu_init(struct percpu *p)
 {

@@ -55,6 +55,8 @@ struct percpu_stack {
 	_Alignas(LAB_CACHE_LINE) _Atomic uint64_t word;
 	_Atomic uint32_t closings; /**< where the numbers come from */
 	_Atomic uint64_t moves;    /**< see percpu_move_begin() */
+	uint64_t pad[4];
+	uint64_t below; /**< the slots: 0, which is no page; percpu_push_one() looks at it */
 	_Alignas(LAB_CACHE_LINE) void *slot[];
 };
 
@@ -66,6 +68,9 @@ struct percpu {
 	_Atomic uint64_t used[PERCPU_MAX_CPUS / 64]; /**< CPUs that have opened their stack */
 };
 
+_Static_assert(__builtin_offsetof(struct percpu_stack, slot) ==
+		       __builtin_offsetof(struct percpu_stack, below) + 8,
+	"below the slots is a word of this structure");
 _Static_assert(
 	sizeof(((struct percpu *)0)->stride) == 8 && sizeof(((struct percpu *)0)->nr_cpus) == 4,
 	"the sequences read them in memory");
@@ -126,6 +131,9 @@ void percpu_add_up(const struct percpu *p, struct percpu_sum *sum);
 
 /** Pages that CPUs popped from their own stacks, modulo 2^43 a CPU. */
 uint64_t percpu_popped(const struct percpu *p);
+
+/** Does the page lie on this CPU's stack? To be asked of a page that is not, or should not be, on any. */
+bool percpu_holds(const struct percpu *p, const void *page);
 
 /** Pages on this CPU's stack, a moment ago. */
 unsigned int percpu_here(const struct percpu *p);
@@ -207,13 +215,16 @@ percpu_pop_one(const struct percpu *p)
 	return page;
 }
 
-/** Push one page; false if there is no room. Any context. */
+/** Push one page; false if there is no room, or if it lies on top already: below an empty stack is a word that no
+ *  page equals. Any context. */
 static inline bool
 percpu_push_one(const struct percpu *p, void *page)
 {
 	__asm__ goto(PERCPU_BEGIN(PERCPU_MISS)
 		"cmpl %[slots], %%edx\n"
 		"jae %l[miss]\n"
+		"cmpq %[page], %c[slot]-8(%%rax,%%rdx,8)\n"
+		"je %l[miss]\n"
 		"movq %[page], %c[slot](%%rax,%%rdx,8)\n"
 		"incq %%rcx\n"
 		"movq %%rcx, (%%rax)\n"

@@ -255,6 +255,45 @@ test_no_page_is_out_of_reach(void **state)
 	assert_int_equal(lab_zone_destroy(e.z), 8192);
 }
 
+/* -------------------------------------------------------------- freed twice */
+
+static void
+test_double_free(void **state)
+{
+	struct lab_zone *z = make(8192, 0, true);
+	struct lab_zone_stats s;
+	cpu_set_t before, here;
+	void *page[600];
+
+	/* the other CPU's cache is not looked at */
+	sched_getaffinity(0, sizeof(before), &before);
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	sched_setaffinity(0, sizeof(here), &here);
+	for (unsigned int order = 0; order <= 4; order++) {
+		void *block = lab_alloc_pages(z, LAB_GFP_ATOMIC, order);
+
+		assert_int_equal(lab_free_pages(z, block, order), 0);
+		assert_int_equal(lab_free_pages(z, block, order), -EALREADY);
+		lab_drain_all_pages(z);
+		assert_int_equal(lab_free_pages(z, block, order), -EALREADY);
+	}
+	/* a page that lies where another one lay before is no double free */
+	for (unsigned int round = 0; round < 3; round++) {
+		for (unsigned int i = 0; i < 600; i++)
+			page[i] = lab_alloc_page_gfp_atomic(z);
+		for (unsigned int i = 0; i < 600; i++)
+			assert_int_equal(lab_free_pages(z, page[round & 1 ? 599 - i : i], 0), 0);
+	}
+	lab_zone_stats_get(z, &s);
+	sched_setaffinity(0, sizeof(before), &before);
+	assert_int_equal(s.bad_free, 10);
+	lab_drain_all_pages(z);
+	assert_int_equal(nr_free(z), 8192);
+	assert_valid(z);
+	assert_int_equal(lab_zone_destroy(z), 0);
+}
+
 /* ------------------------------------------- a handler within an allocation */
 
 /* Set LAB_INTERRUPTIONS for more of them; timers fire each WORKERS threads. */
@@ -513,6 +552,7 @@ main(void)
 		cmocka_unit_test(test_bad_frees),
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_no_page_is_out_of_reach),
+		cmocka_unit_test(test_double_free),
 		cmocka_unit_test(test_signal_handler),
 		cmocka_unit_test(test_dead_process),
 		cmocka_unit_test(test_online),
