@@ -311,8 +311,18 @@ open_all(struct lab_kmon *k, const struct lab_kmon_opts *opts, char *why, size_t
 	err = load_what_it_takes(k, opts);
 	if (!err)
 		err = prepare_reading(k);
-	if (!err && !opts->idle)
-		err = attach_all(k);
+	if (err)
+		explain(k, err, why, len);
+	return err;
+}
+
+int
+lab_kmon_attach(struct lab_kmon *k, char *why, size_t len)
+{
+	libbpf_print_fn_t print = libbpf_set_print(NULL);
+	int err = attach_all(k);
+
+	libbpf_set_print(print);
 	if (err)
 		explain(k, err, why, len);
 	return err;
@@ -336,6 +346,8 @@ lab_kmon_open(struct lab_kmon **out, const struct lab_kmon_opts *opts, char *why
 		tell(why, len, "out of memory");
 	}
 	libbpf_set_print(print);
+	if (!err && !(opts && opts->idle))
+		err = lab_kmon_attach(k, why, len);
 	if (err)
 		lab_kmon_close(k);
 	else

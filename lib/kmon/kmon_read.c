@@ -17,6 +17,7 @@ static const enum kmon_category categories[LAB_KMON_NR_DROPS] = {
 	[LAB_KMON_DROP_PROTO_MEM] = KMON_DROP_PROTO_MEM,
 	[LAB_KMON_DROP_BACKLOG] = KMON_DROP_BACKLOG,
 	[LAB_KMON_DROP_QUEUE] = KMON_DROP_QUEUE,
+	[LAB_KMON_DROP_UNHANDLED] = KMON_DROP_UNHANDLED,
 	[LAB_KMON_DROP_UNSPECIFIED] = KMON_DROP_UNSPECIFIED,
 	[LAB_KMON_DROP_OTHER] = KMON_DROP_OTHER,
 };
@@ -51,8 +52,8 @@ lab_kmon_kind_name(enum lab_kmon_kind k)
 const char *
 lab_kmon_drop_name(enum lab_kmon_drop d)
 {
-	static const char *const names[] = {
-		"memory", "socket", "proto_mem", "backlog", "queue", "unspecified", "other"};
+	static const char *const names[] = {"memory", "socket", "proto_mem", "backlog", "queue",
+		"unhandled", "unspecified", "other"};
 
 	return (unsigned int)d < LAB_ARRAY_SIZE(names) ? names[d] : "?";
 }

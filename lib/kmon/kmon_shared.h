@@ -18,7 +18,7 @@ typedef unsigned long long kmon_u64;
 #define KMON_TYPES        8   /**< migratetypes */
 #define KMON_CLASSES      4   /**< of enum kmon_class */
 #define KMON_KINDS        8   /**< of enum kmon_kind */
-#define KMON_CATEGORIES   8   /**< of enum kmon_category */
+#define KMON_CATEGORIES   16  /**< of enum kmon_category */
 #define KMON_SUBSYSTEMS   8   /**< of drop reasons; the last stands for all above */
 #define KMON_REASONS      256 /**< of one subsystem; the last stands for all above */
 #define KMON_STACK_DEPTH  24  /**< frames kept of a failed request */
@@ -53,6 +53,7 @@ enum kmon_category {
 	KMON_DROP_PROTO_MEM,   /**< a protocol's memory limit (tcp_mem, udp_mem) */
 	KMON_DROP_BACKLOG,     /**< a CPU's backlog is full (netdev_max_backlog) */
 	KMON_DROP_QUEUE,       /**< a queueing discipline or a ring is full */
+	KMON_DROP_UNHANDLED,   /**< nobody takes the protocol */
 	KMON_DROP_OTHER,
 };
 

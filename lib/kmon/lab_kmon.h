@@ -56,11 +56,12 @@ enum lab_kmon_kind {
 
 /** Sorts of packet drop that are told apart at every sample. */
 enum lab_kmon_drop {
-	LAB_KMON_DROP_MEMORY,      /**< the kernel's reason says: no memory (NOMEM, PFMEMALLOC) */
-	LAB_KMON_DROP_SOCKET,      /**< a socket's receive buffer or backlog is full */
-	LAB_KMON_DROP_PROTO_MEM,   /**< a protocol's memory limit (tcp_mem, udp_mem) */
-	LAB_KMON_DROP_BACKLOG,     /**< a CPU's backlog is full (net.core.netdev_max_backlog) */
-	LAB_KMON_DROP_QUEUE,       /**< a queueing discipline or a ring is full */
+	LAB_KMON_DROP_MEMORY,    /**< the kernel's reason says: no memory (NOMEM, PFMEMALLOC) */
+	LAB_KMON_DROP_SOCKET,    /**< a socket's receive buffer or backlog is full */
+	LAB_KMON_DROP_PROTO_MEM, /**< a protocol's memory limit (tcp_mem, udp_mem) */
+	LAB_KMON_DROP_BACKLOG,   /**< a CPU's backlog is full (net.core.netdev_max_backlog) */
+	LAB_KMON_DROP_QUEUE,     /**< a queueing discipline or a ring is full */
+	LAB_KMON_DROP_UNHANDLED, /**< nobody takes the protocol; devices count it as rx_dropped, too */
 	LAB_KMON_DROP_UNSPECIFIED, /**< a received packet, dropped for no stated reason */
 	LAB_KMON_DROP_OTHER,       /**< any other reason */
 	LAB_KMON_NR_DROPS,
@@ -70,7 +71,7 @@ enum lab_kmon_drop {
 const char *lab_kmon_class_name(enum lab_kmon_class c);
 /** "terminal", "fallback", "superseded", "unresolved", "memcg". */
 const char *lab_kmon_kind_name(enum lab_kmon_kind k);
-/** "memory", "socket", "proto_mem", "backlog", "queue", "unspecified", "other". */
+/** "memory", "socket", "proto_mem", "backlog", "queue", "unhandled", "unspecified", "other". */
 const char *lab_kmon_drop_name(enum lab_kmon_drop d);
 
 /** Totals since the programs were attached, all CPUs. Read at every sample. */
@@ -135,7 +136,7 @@ struct lab_kmon_column {
 /** How to observe. */
 struct lab_kmon_opts {
 	unsigned int latency_every; /**< time one of so many atomic requests; 0: none */
-	bool idle; /**< load the programs, but leave them unattached (for tests, and to measure) */
+	bool idle; /**< load the programs, but leave them unattached, for lab_kmon_attach() or tests */
 };
 
 /** The programs, loaded and attached. */
@@ -154,6 +155,8 @@ struct lab_kmon;
  * @return 0, -EPERM (capabilities), -ENOTSUP (no BTF, no BPF, or not these programs), -ENOMEM, ...
  */
 int lab_kmon_open(struct lab_kmon **k, const struct lab_kmon_opts *opts, char *why, size_t len);
+/** Attach what was opened idle: counting begins. Before the capabilities are dropped. @return as lab_kmon_open() */
+int lab_kmon_attach(struct lab_kmon *k, char *why, size_t len);
 /** Detach and free. NULL is accepted. */
 void lab_kmon_close(struct lab_kmon *k);
 

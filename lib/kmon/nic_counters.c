@@ -216,14 +216,8 @@ nic_driver_read(struct nic_driver *d, int fd, const char *name)
 	const struct ethtool_stats *s = d->buffer;
 	int err = d->nr ? get_values(d, fd, name) : 0;
 
-	for (unsigned int i = 0; i < d->nr && !err; i++) {
-		uint64_t v = s->data[d->index[i]];
-
-		/* a driver that was reset counts from 0 */
-		if (v < d->base[i])
-			d->base[i] = 0;
-		d->counter[i].value = v - d->base[i];
-	}
+	for (unsigned int i = 0; i < d->nr && !err; i++)
+		nic_follow(&d->counter[i].value, &d->base[i], s->data[d->index[i]]);
 	return err;
 }
 

@@ -10,6 +10,9 @@
 
 #include "lab_kmon.h"
 
+/** The total since the base, of a counter that is `now`. It never goes back. */
+void nic_follow(uint64_t *total, uint64_t *base, uint64_t now);
+
 /** A netlink socket, and of generic netlink the number of its family. */
 struct nic_netlink {
 	int fd; /* below 0: not open */

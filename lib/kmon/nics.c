@@ -12,11 +12,9 @@
 
 #include "nic_private.h"
 
-/* A device, its figures as it was opened, and its driver's counters. */
+/* A device: its figures, what they were as it was opened, and its driver's counters. */
 struct device {
-	struct lab_nic nic;
-	struct rtnl_link_stats64 base;
-	uint64_t base_alloc_fail, base_hw_drops;
+	struct lab_nic nic, base;
 	struct nic_driver driver;
 };
 
@@ -38,39 +36,48 @@ find(struct lab_nics *n, int ifindex)
 	return NULL;
 }
 
-static uint64_t
-since(uint64_t now, uint64_t base)
+/* Follow a counter. One that went back was reset: our total goes on from where it was. */
+void
+nic_follow(uint64_t *total, uint64_t *base, uint64_t now)
 {
-	return now >= base ? now - base : now;
+	uint64_t last = *base + *total;
+
+	if (now < last)
+		*base -= last - now;
+	*total = now - *base;
 }
 
 static void
 on_stats(int ifindex, const struct rtnl_link_stats64 *s, void *arg)
 {
 	struct device *d = find(arg, ifindex);
-	const struct rtnl_link_stats64 *b;
+	struct lab_nic *n, *b;
 
 	if (d == NULL)
 		return;
+	n = &d->nic;
 	b = &d->base;
-
-	d->nic.rx_packets = since(s->rx_packets, b->rx_packets);
-	d->nic.rx_dropped = since(s->rx_dropped, b->rx_dropped);
-	d->nic.rx_missed = since(s->rx_missed_errors, b->rx_missed_errors);
-	d->nic.rx_errors = since(s->rx_errors, b->rx_errors);
-	d->nic.rx_nohandler = since(s->rx_nohandler, b->rx_nohandler);
-	d->nic.tx_packets = since(s->tx_packets, b->tx_packets);
-	d->nic.tx_dropped = since(s->tx_dropped, b->tx_dropped);
+	nic_follow(&n->rx_packets, &b->rx_packets, s->rx_packets);
+	nic_follow(&n->rx_dropped, &b->rx_dropped, s->rx_dropped);
+	nic_follow(&n->rx_missed, &b->rx_missed, s->rx_missed_errors);
+	nic_follow(&n->rx_errors, &b->rx_errors, s->rx_errors);
+	nic_follow(&n->rx_nohandler, &b->rx_nohandler, s->rx_nohandler);
+	nic_follow(&n->tx_packets, &b->tx_packets, s->tx_packets);
+	nic_follow(&n->tx_dropped, &b->tx_dropped, s->tx_dropped);
 }
 
+/* The first reading: all that was before is the base. */
 static void
 on_base(int ifindex, const struct rtnl_link_stats64 *s, void *arg)
 {
 	struct device *d = find(arg, ifindex);
 
-	if (d) {
-		d->base = *s;
-	}
+	if (d == NULL)
+		return;
+	on_stats(ifindex, s, arg);
+	d->base = d->nic;
+	d->nic.rx_packets = d->nic.rx_dropped = d->nic.rx_missed = d->nic.rx_errors = 0;
+	d->nic.rx_nohandler = d->nic.tx_packets = d->nic.tx_dropped = 0;
 }
 
 static void
@@ -82,11 +89,11 @@ on_qstats(const struct nic_qstats *q, void *arg)
 		return;
 	if (!d->nic.has_qstats) { /* the first: the base */
 		d->nic.has_qstats = true;
-		d->base_alloc_fail = q->alloc_fail;
-		d->base_hw_drops = q->hw_drops;
+		d->base.qstats_rx_alloc_fail = q->alloc_fail;
+		d->base.qstats_rx_hw_drops = q->hw_drops;
 	}
-	d->nic.qstats_rx_alloc_fail = since(q->alloc_fail, d->base_alloc_fail);
-	d->nic.qstats_rx_hw_drops = since(q->hw_drops, d->base_hw_drops);
+	nic_follow(&d->nic.qstats_rx_alloc_fail, &d->base.qstats_rx_alloc_fail, q->alloc_fail);
+	nic_follow(&d->nic.qstats_rx_hw_drops, &d->base.qstats_rx_hw_drops, q->hw_drops);
 }
 
 /* ----------------------------------------------------------------- which ones */
