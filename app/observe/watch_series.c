@@ -289,6 +289,7 @@ finish(struct watch *w)
 	int err;
 
 	w->slow_every = 1;
+	lab_kmon_detach(w->kmon); /* so that series, ledger and tables tell of the same packets */
 	err = sample(w, &now);
 	w->end_ns = now_ns();
 	if (!err)

@@ -356,12 +356,20 @@ lab_kmon_open(struct lab_kmon **out, const struct lab_kmon_opts *opts, char *why
 }
 
 void
+lab_kmon_detach(struct lab_kmon *k)
+{
+	for (int p = 0; p < NR_PROGRAMS; p++) {
+		bpf_link__destroy(k->link[p]);
+		k->link[p] = NULL;
+	}
+}
+
+void
 lab_kmon_close(struct lab_kmon *k)
 {
 	if (k == NULL)
 		return;
-	for (int p = 0; p < NR_PROGRAMS; p++)
-		bpf_link__destroy(k->link[p]);
+	lab_kmon_detach(k);
 	ring_buffer__free(k->ring);
 	kmon_bpf__destroy(k->skel);
 	kmon_names_fini(&k->names);

@@ -13,6 +13,9 @@
 
 _Static_assert(LAB_KZONE_ORDERS == LAB_NR_ORDERS, "the indices are lib/page's");
 
+/* Of a free list; more is nonsense, and would overflow the indices. */
+#define MOST_PAGES (UINT64_C(1) << 40)
+
 /* "Node 0, zone   Normal" and what follows it; NULL for another line. */
 static const char *
 zone_line(const char *line, int *node, char name[16])
@@ -36,7 +39,7 @@ parse_blocks(struct lab_kzone *z, const char *text)
 			return -EINVAL;
 		errno = 0;
 		z->blocks[order] = strtoull(text, &end, 10);
-		if (errno)
+		if (errno || z->blocks[order] > MOST_PAGES >> order)
 			return -EINVAL;
 		text = end;
 	}

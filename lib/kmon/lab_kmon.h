@@ -157,6 +157,8 @@ struct lab_kmon;
 int lab_kmon_open(struct lab_kmon **k, const struct lab_kmon_opts *opts, char *why, size_t len);
 /** Attach what was opened idle: counting begins. Before the capabilities are dropped. @return as lab_kmon_open() */
 int lab_kmon_attach(struct lab_kmon *k, char *why, size_t len);
+/** Counting ends, and all figures stand still; they can be read until the end. Needs no capability. */
+void lab_kmon_detach(struct lab_kmon *k);
 /** Detach and free. NULL is accepted. */
 void lab_kmon_close(struct lab_kmon *k);
 

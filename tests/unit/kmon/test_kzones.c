@@ -74,6 +74,7 @@ test_bad_text(void **state)
 	static const char *const bad[] = {"", "\n", "Node 0, zone", "Node 0, zone Normal 1 2 3",
 		"Node 0, zone Normal 1 2 3 4 5 6 7 8 9 10 -1", "Node x, zone Normal 1",
 		"Node 0, zone Normal 1 2 3 4 5 6 7 8 9 10 99999999999999999999999",
+		"Node 0, zone Normal 1 2 3 4 5 6 7 8 9 10 18446744073709551615",
 		"Mem-Info:\nNode 0, zone Normal 1 2 3 4 5 6 7 8 9 10 11"};
 	struct lab_kzones z;
 
