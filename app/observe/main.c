@@ -14,6 +14,9 @@
 
 static const struct observe_command commands[] = {
 	{"diagnose", cmd_diagnose, "list the page allocation failures in kernel messages"},
+#ifdef LAB_HAVE_KMON
+	{"watch", cmd_watch, "count the running kernel's refused pages and dropped packets"},
+#endif
 };
 
 static void

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+/* Where the packets went, and how much of the loss memory explains. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lab_base.h>
+
+#include "watch.h"
+
+/* The two reasons by which the kernel says itself that memory was short. */
+const char *const watch_memory_causes[] = {"NOMEM", "PFMEMALLOC", NULL};
+
+static int
+count(struct lab_ledger_port *p, const char *name, uint64_t n)
+{
+	char cause[LAB_LEDGER_NAME_LEN];
+	int id;
+
+	if (n == 0)
+		return 0;
+	snprintf(cause, sizeof(cause), "%s", name);
+	id = lab_drop_cause(cause);
+	if (id < 0)
+		return id;
+	lab_ledger_drop(p, (unsigned int)id, n);
+	return 0;
+}
+
+static bool
+is_memory(const char *name)
+{
+	for (const char *const *m = watch_memory_causes; *m; m++) {
+		if (!strcmp(*m, name))
+			return true;
+	}
+	return false;
+}
+
+/* The most frequent reasons by name, and those of memory whatever their number; the rest as one. */
+static int
+count_reasons(struct lab_ledger_port *p, const struct lab_kmon_reason *r, int n)
+{
+	uint64_t rest = 0;
+	int err = 0;
+
+	for (int i = 0; i < n && !err; i++) {
+		uint64_t drops = r[i].entered + r[i].elsewhere;
+
+		if (i < WATCH_MAX_REASONS || is_memory(r[i].name))
+			err = count(p, r[i].name, drops);
+		else
+			rest += drops;
+	}
+	return err ? err : count(p, "other_reasons", rest);
+}
+
+/* What entered the stack and was not dropped there went to a socket, onwards, or to a protocol. */
+static int
+stack_port(struct watch *w, struct lab_ledger_port *p)
+{
+	struct lab_kmon_reason *r = calloc(2048, sizeof(*r));
+	uint64_t entered = 0, elsewhere = 0;
+	int n = r ? lab_kmon_reasons(w->kmon, r, 2048) : -ENOMEM, err;
+
+	for (int i = 0; i < n; i++) {
+		entered += r[i].entered;
+		elsewhere += r[i].elsewhere;
+	}
+	lab_ledger_offer(p, w->totals.received + elsewhere);
+	lab_ledger_deliver(p, w->totals.received > entered ? w->totals.received - entered : 0);
+	err = n < 0 ? n : count_reasons(p, r, n);
+	free(r);
+	return err;
+}
+
+/* Packets of which no skb tells: the device's own losses. */
+static int
+nic_port(struct watch *w, struct lab_ledger_port *p)
+{
+	const struct watch_now *n = &w->now;
+	int err = count(p, "nic_rx_missed", n->nic_missed);
+
+	if (!err)
+		err = count(p, "nic_rx_dropped", n->nic_alone);
+	if (!err)
+		err = count(p, "nic_rx_errors", n->nic_errors);
+	lab_ledger_offer(p, n->drops_nic);
+	return err;
+}
+
+int
+watch_ledger(struct watch *w, struct lab_ledger *ledger)
+{
+	int stack, nic, err;
+
+	lab_ledger_init(ledger);
+	stack = lab_ledger_port_add(ledger, "stack");
+	nic = lab_ledger_port_add(ledger, "nics");
+	err = stack_port(w, &ledger->port[stack]);
+	return err ? err : nic_port(w, &ledger->port[nic]);
+}
+
+/* ------------------------------------------------------------ what memory explains */
+
+struct verdict {
+	uint64_t drops, by_reason, unclear, together, unexplained;
+	uint64_t failures;
+	const struct lab_corr_result *corr; /* of failures and unclear drops */
+};
+
+/*
+ * A drop whose reason is another one than memory is not explained by it, whatever its time. Of the rest, those whose
+ * reason is memory are; of those with no reason (a NIC's losses, above all), the share that follows a failure more
+ * often than shifted copies of the failures would, if the correlation holds.
+ */
+static void
+judge(struct verdict *v)
+{
+	const struct lab_corr_event *e = &v->corr->drops_preceded;
+	double share = v->corr->verdict == LAB_CORR_LINK ? e->value - e->baseline : 0;
+	uint64_t nameless = v->unclear > v->by_reason ? v->unclear - v->by_reason : 0;
+
+	v->together = share > 0 ? (uint64_t)(share * (double)nameless + 0.5) : 0;
+	v->unexplained = v->drops - v->by_reason - v->together;
+}
+
+static void
+say(const struct verdict *v, FILE *out)
+{
+	if (v->drops == 0) {
+		fprintf(out,
+			"No packet was seen to be dropped; %" PRIu64
+			" atomic page allocations failed for good.",
+			v->failures);
+		return;
+	}
+	if (v->failures == 0 && v->by_reason == 0) {
+		fprintf(out,
+			"Memory does not explain the drops: %" PRIu64
+			" packets were dropped, and no atomic page allocation failed for good.",
+			v->drops);
+		return;
+	}
+	fprintf(out,
+		"%" PRIu64 " packets were dropped and %" PRIu64
+		" atomic page allocations failed for good. The kernel gave want of memory as the "
+		"reason for %" PRIu64 "; %" PRIu64
+		" more, without a reason, go together with failures; %" PRIu64
+		" are not explained by memory.",
+		v->drops, v->failures, v->by_reason, v->together, v->unexplained);
+	if (v->unclear > v->by_reason && v->corr->verdict != LAB_CORR_LINK)
+		fprintf(out, " (%" PRIu64 " without a reason: %s)", v->unclear - v->by_reason,
+			lab_corr_verdict_text(v->corr->verdict));
+}
+
+static json_t *
+sentence(const struct verdict *v)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	json_t *s;
+
+	if (out == NULL)
+		return NULL;
+	say(v, out);
+	s = fclose(out) ? NULL : json_string(text);
+	free(text);
+	return s;
+}
+
+json_t *
+watch_memory_json(
+	struct watch *w, const struct lab_ledger *ledger, const struct lab_corr_result *all)
+{
+	struct verdict v = {.failures = w->now.failures, .unclear = w->now.drops_unclear};
+	struct lab_ledger_port total;
+	struct lab_corr_result unclear;
+
+	if (lab_ledger_total(ledger, &total))
+		return NULL;
+	v.drops = lab_ledger_drops(&total);
+	for (const char *const *m = watch_memory_causes; *m; m++) {
+		int id = lab_drop_cause(*m);
+
+		v.by_reason += id >= 0 ? total.drops[id] : 0;
+	}
+	v.corr = lab_corr_series(w->set, SERIES_FAILURES, SERIES_UNCLEAR, SERIES_OFFERED,
+			 &w->opt.corr, &unclear)
+			 ? all
+			 : &unclear;
+	judge(&v);
+	return json_pack("{sI sI sI sI sI sI ss so*}", "drops", (json_int_t)v.drops, "failures",
+		(json_int_t)v.failures, "by_reason", (json_int_t)v.by_reason, "without_reason",
+		(json_int_t)(v.unclear > v.by_reason ? v.unclear - v.by_reason : 0),
+		"together_with_failures", (json_int_t)v.together, "unexplained_by_memory",
+		(json_int_t)v.unexplained, "verdict", lab_corr_verdict_name(v.corr->verdict),
+		"text", sentence(&v));
+}

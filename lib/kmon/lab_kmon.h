@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+#ifndef LAB_KMON_H
+#define LAB_KMON_H
+
+/**
+ * @file lab_kmon.h
+ * The running kernel, observed: page allocations that were refused, packets that were dropped, what the
+ * NICs counted meanwhile, and how the free memory lay.
+ *
+ * Four parts that need not be used together: the BPF programs (struct lab_kmon), the counters of network
+ * devices (struct lab_nics), the free memory by /proc (lab_kzones_*), and the capabilities of the process.
+ *
+ * Errors: 0 (or a count) or a negative errno. One thread at a time for one object; none of it is for a
+ * signal handler.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lab_stats.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------- BPF programs */
+
+#define LAB_KMON_ORDERS      16  /**< orders counted apart; the last stands for all above */
+#define LAB_KMON_TYPES       8   /**< migratetypes */
+#define LAB_KMON_COMM_LEN    16  /**< bytes of a task's name, its end included */
+#define LAB_KMON_STACK_DEPTH 24  /**< frames of a stack */
+#define LAB_KMON_WHY_LEN     160 /**< bytes of a reason in words */
+
+/** What a request may do for a page. */
+enum lab_kmon_class {
+	LAB_KMON_ATOMIC,    /**< must not wait, and may take from the reserve (GFP_ATOMIC) */
+	LAB_KMON_NOWAIT,    /**< must not wait, without the reserve */
+	LAB_KMON_MAY_SLEEP, /**< may reclaim (GFP_KERNEL) */
+	LAB_KMON_NR_CLASSES,
+};
+
+/** What a request that got no page came to. */
+enum lab_kmon_kind {
+	LAB_KMON_TERMINAL, /**< the caller has no page */
+	/** An attempt (high order, NOWARN and NORETRY) whose smaller second request was served: benign. */
+	LAB_KMON_FALLBACK,
+	LAB_KMON_SUPERSEDED, /**< an attempt whose smaller second request failed, and is counted itself */
+	LAB_KMON_UNRESOLVED, /**< an attempt whose second request was not seen within 0.1 s on its CPU */
+	LAB_KMON_MEMCG, /**< __GFP_ACCOUNT: the limit of a cgroup may be what refused it, and not the zone */
+	LAB_KMON_NR_KINDS,
+};
+
+/** Sorts of packet drop that are told apart at every sample. */
+enum lab_kmon_drop {
+	LAB_KMON_DROP_MEMORY,    /**< the kernel's reason says: no memory (NOMEM, PFMEMALLOC) */
+	LAB_KMON_DROP_SOCKET,    /**< a socket's receive buffer or backlog is full */
+	LAB_KMON_DROP_PROTO_MEM, /**< a protocol's memory limit (tcp_mem, udp_mem) */
+	LAB_KMON_DROP_BACKLOG,   /**< a CPU's backlog is full (net.core.netdev_max_backlog) */
+	LAB_KMON_DROP_QUEUE,     /**< a queueing discipline or a ring is full */
+	LAB_KMON_DROP_UNHANDLED, /**< nobody takes the protocol; devices count it as rx_dropped, too */
+	LAB_KMON_DROP_UNSPECIFIED, /**< a received packet, dropped for no stated reason */
+	LAB_KMON_DROP_OTHER,       /**< any other reason */
+	LAB_KMON_NR_DROPS,
+};
+
+/** "atomic", "nowait", "may_sleep". */
+const char *lab_kmon_class_name(enum lab_kmon_class c);
+/** "terminal", "fallback", "superseded", "unresolved", "memcg". */
+const char *lab_kmon_kind_name(enum lab_kmon_kind k);
+/** "memory", "socket", "proto_mem", "backlog", "queue", "unhandled", "unspecified", "other". */
+const char *lab_kmon_drop_name(enum lab_kmon_drop d);
+
+/** Totals since the programs were attached, all CPUs. Read at every sample. */
+struct lab_kmon_totals {
+	/** Events by class, order and migratetype; an attempt and its second request are two. */
+	uint64_t requests[LAB_KMON_NR_CLASSES][LAB_KMON_ORDERS][LAB_KMON_TYPES];
+	/** Requests that got no page. */
+	uint64_t failed[LAB_KMON_NR_CLASSES][LAB_KMON_NR_KINDS][LAB_KMON_ORDERS];
+	uint64_t extfrag[LAB_KMON_TYPES][LAB_KMON_TYPES]; /**< [asked for][taken from] */
+	uint64_t extfrag_order[LAB_KMON_ORDERS];          /**< by the order asked for */
+	uint64_t kswapd_wakeups;                          /**< kswapd was asked for */
+	uint64_t kswapd_wakes;                            /**< and woke */
+	uint64_t compaction_begin, compaction_end;
+	uint64_t pool_hold; /**< pages that page pools took; bulk ones make no event above */
+	uint64_t received;  /**< skbs that entered the stack; one that GRO merged counts once */
+	uint64_t polled;    /**< packets that NAPI polls took from rings */
+	uint64_t
+		freed; /**< skbs freed as dropped, never received, without a reason: no loss known */
+	/** Dropped skbs; [1]: they had entered the stack, [0]: before it, or on the way out. */
+	uint64_t drops[2][LAB_KMON_NR_DROPS];
+	uint64_t details_lost; /**< terminal atomic failures without a record for lab_kmon_poll() */
+	uint64_t keys_lost;    /**< failures that lab_kmon_failures() does not know */
+};
+
+/** Failures of one kind by one sort of caller. */
+struct lab_kmon_who {
+	enum lab_kmon_kind kind;
+	uint32_t gfp;   /**< as the running kernel numbers its bits */
+	uint32_t order; /**< of the request */
+	uint32_t type;  /**< migratetype */
+	char comm[LAB_KMON_COMM_LEN];
+	uint64_t n; /**< how many */
+};
+
+/** Drops for one reason. */
+struct lab_kmon_reason {
+	uint32_t reason;    /**< the kernel's number, its subsystem in the high 16 bits */
+	const char *name;   /**< without SKB_DROP_REASON_; the object's own */
+	uint64_t entered;   /**< of skbs that had entered the stack */
+	uint64_t elsewhere; /**< before it, or on the way out */
+};
+
+/** One terminal failure of an atomic request. */
+struct lab_kmon_failure {
+	uint64_t ns; /**< CLOCK_MONOTONIC */
+	uint32_t pid, cpu;
+	uint32_t gfp, order, type;
+	uint32_t frames; /**< of stack */
+	char comm[LAB_KMON_COMM_LEN];
+	uint64_t stack[LAB_KMON_STACK_DEPTH]; /**< kernel addresses, innermost first */
+};
+
+/** What is observed, or is not, and why. */
+struct lab_kmon_column {
+	const char *name;           /**< of the figure, e.g. "extfrag" */
+	const char *source;         /**< the tracepoint or function */
+	bool on;                    /**< it is counted */
+	char why[LAB_KMON_WHY_LEN]; /**< where not: the reason in words */
+	uint64_t missed; /**< events while the program ran on the same CPU already; after a read */
+};
+
+/** How to observe. */
+struct lab_kmon_opts {
+	unsigned int latency_every; /**< time one of so many atomic requests; 0: none */
+	bool idle; /**< load the programs, but leave them unattached, for lab_kmon_attach() or tests */
+};
+
+/** The programs, loaded and attached. */
+struct lab_kmon;
+
+/**
+ * Load and attach what the running kernel takes. A program that it refuses is left out, and its column
+ * says why; without the two that everything rests upon (mm_page_alloc and kfree_skb) this fails.
+ *
+ * Needs CAP_BPF and CAP_PERFMON, which may be dropped afterwards, and the kernel's BTF
+ * (/sys/kernel/btf/vmlinux). Addresses get names if /proc/kallsyms shows them at this moment.
+ * @param k    out; for lab_kmon_close()
+ * @param opts NULL: time one of 16, attached
+ * @param why  what was wrong and what would be right, one line; may be NULL
+ * @param len  of why
+ * @return 0, -EPERM (capabilities), -ENOTSUP (no BTF, no BPF, or not these programs), -ENOMEM, ...
+ */
+int lab_kmon_open(struct lab_kmon **k, const struct lab_kmon_opts *opts, char *why, size_t len);
+/** Attach what was opened idle: counting begins. Before the capabilities are dropped. @return as lab_kmon_open() */
+int lab_kmon_attach(struct lab_kmon *k, char *why, size_t len);
+/** Counting ends, and all figures stand still; they can be read until the end. Needs no capability. */
+void lab_kmon_detach(struct lab_kmon *k);
+/** Detach and free. NULL is accepted. */
+void lab_kmon_close(struct lab_kmon *k);
+
+/** Columns, in a fixed order. The object's own, up to date with the last lab_kmon_read(). */
+const struct lab_kmon_column *lab_kmon_columns(const struct lab_kmon *k, unsigned int *n);
+/** Bring the columns' `missed` up to date: a system call a program. */
+void lab_kmon_update_missed(struct lab_kmon *k);
+
+/** Totals now: two system calls. @return 0, or what the kernel said */
+int lab_kmon_read(struct lab_kmon *k, struct lab_kmon_totals *out);
+/** Attempts that still wait for their second request become unresolved with this; at the end of a run. */
+int lab_kmon_settle(struct lab_kmon *k, struct lab_kmon_totals *out);
+/** Who was refused, the most frequent first. @return how many (at most max), or a negative errno */
+int lab_kmon_failures(struct lab_kmon *k, struct lab_kmon_who *out, unsigned int max);
+/** Why packets were dropped, the most frequent first. @return how many (at most max), -errno */
+int lab_kmon_reasons(struct lab_kmon *k, struct lab_kmon_reason *out, unsigned int max);
+/** How long atomic allocations took, ns. @return 0, -ENOTSUP where it is not measured */
+int lab_kmon_latency(struct lab_kmon *k, struct lab_hist *out);
+
+/** Called for each record. */
+typedef void (*lab_kmon_failure_fn)(const struct lab_kmon_failure *f, void *arg);
+/** Take the records of terminal failures since the last call. @return how many, -errno */
+int lab_kmon_poll(struct lab_kmon *k, lab_kmon_failure_fn fn, void *arg);
+
+/** Name of a drop reason, without SKB_DROP_REASON_; the object's own, never NULL. */
+const char *lab_kmon_reason_name(const struct lab_kmon *k, uint32_t reason);
+/** Name of a migratetype of the running kernel ("Unmovable" ...); never NULL. */
+const char *lab_kmon_type_name(const struct lab_kmon *k, uint32_t type);
+/**
+ * A kernel address as "function+0x12", or as a number where names may not be read.
+ * @return buf
+ */
+const char *lab_kmon_symbol(struct lab_kmon *k, uint64_t address, char *buf, size_t len);
+
+/** The programs, for a test run with arguments of its own. */
+enum lab_kmon_program {
+	LAB_KMON_PAGE_ALLOC, /**< page, order, gfp, migratetype */
+	LAB_KMON_KFREE_SKB,  /**< skb, location, reason */
+	LAB_KMON_EXTFRAG,    /**< page, order, fallback order, migratetype, fallback migratetype */
+	LAB_KMON_POOL_HOLD,  /**< pool, page, count */
+	LAB_KMON_NAPI_POLL,  /**< napi, work, budget */
+};
+
+/**
+ * Run a program once on CPU cpu, as if its tracepoint had been hit (BPF_PROG_TEST_RUN).
+ * @param args 5 of them, as in the tracepoint's prototype
+ * @return 0, -ENOTSUP when the column is off, or what the kernel said
+ */
+int lab_kmon_test_run(struct lab_kmon *k, enum lab_kmon_program program, unsigned int cpu,
+	const uint64_t args[5]);
+/** Number of a drop reason by its name, e.g. "NOMEM". @return it, -ENOENT */
+int64_t lab_kmon_reason_find(const struct lab_kmon *k, const char *name);
+
+/* ------------------------------------------------------------------- capabilities */
+
+/**
+ * Does the process have what lab_kmon_open() needs? why gets what is missing and what would help.
+ * @return 0, -EPERM
+ */
+int lab_kmon_may(char *why, size_t len);
+/** Give up all capabilities, for good, in this thread (call it while there is one only). @return 0, -errno */
+int lab_kmon_drop_capabilities(void);
+
+/* --------------------------------------------------------------- network devices */
+
+#define LAB_NIC_NAME_LEN   16 /**< bytes of a device's name, its end included */
+#define LAB_NIC_DRIVER_LEN 48 /**< bytes of a driver's counter's name */
+
+/** What a driver's counter of lost buffers counts. */
+enum lab_nic_counter_kind {
+	LAB_NIC_COUNTER_NONE,       /**< nothing of interest here */
+	LAB_NIC_COUNTER_ALLOC_FAIL, /**< buffers that could not be allocated */
+	LAB_NIC_COUNTER_LOST,       /**< packets that found no buffer */
+};
+
+/** What is a counter of `ethtool -S`, by its name? */
+enum lab_nic_counter_kind lab_nic_counter_kind(const char *name);
+/**
+ * Is it the counter of one queue, whose sum another counter of the list gives? (mlx5's rx0_buff_alloc_err beside
+ * rx_buff_alloc_err.)
+ */
+bool lab_nic_counter_is_part(const char *name, const char *const *all, size_t n);
+
+/** One counter of a driver. */
+struct lab_nic_counter {
+	char name[LAB_NIC_DRIVER_LEN];
+	enum lab_nic_counter_kind kind;
+	uint64_t value; /**< since lab_nics_open() */
+};
+
+/** One device; figures since lab_nics_open(). */
+struct lab_nic {
+	char name[LAB_NIC_NAME_LEN];
+	int ifindex;
+	uint64_t rx_packets, rx_dropped, rx_missed, rx_errors,
+		rx_nohandler; /**< packets, stats64 */
+	uint64_t tx_packets, tx_dropped;
+	bool has_qstats;               /**< the netdev family tells of its queues */
+	uint64_t qstats_rx_alloc_fail; /**< refills that failed */
+	uint64_t qstats_rx_hw_drops;
+	unsigned int nr_counters;               /**< of counters */
+	const struct lab_nic_counter *counters; /**< the object's own */
+};
+
+/** Network devices of the namespace that it was opened in. */
+struct lab_nics;
+
+/**
+ * Find the devices and take their figures as the base. Needs no capability.
+ * @param names devices to watch, NULL: those with hardware (or virtio) behind them, and if there are none
+ *              all but loopback
+ * @param n     of names
+ * @param why   may be NULL
+ * @return 0, -ENODEV for a name that is not there, what netlink said
+ */
+int lab_nics_open(
+	struct lab_nics **nics, const char *const *names, unsigned int n, char *why, size_t len);
+/** Free it. NULL is accepted. */
+void lab_nics_close(struct lab_nics *nics);
+/**
+ * Read the counters: stats64 always; with slow also queue statistics and the drivers' own, which may take
+ * long.
+ * @return 0, -errno
+ */
+int lab_nics_read(struct lab_nics *nics, bool slow);
+/** Device i, NULL past the last. */
+const struct lab_nic *lab_nics_get(const struct lab_nics *nics, unsigned int i);
+
+/* -------------------------------------------------------------------- free memory */
+
+#define LAB_KZONES_MAX   32 /**< zones of all nodes that are read */
+#define LAB_KZONE_ORDERS 11
+
+/** One zone of the running kernel, by /proc/buddyinfo and /proc/zoneinfo. Pages. */
+struct lab_kzone {
+	int node;
+	char name[16];
+	uint64_t blocks[LAB_KZONE_ORDERS]; /**< free blocks of exactly this order */
+	bool has_marks;                    /**< zoneinfo knew it */
+	uint64_t free, boost, min, low, high, managed;
+};
+
+/** All zones. */
+struct lab_kzones {
+	unsigned int nr;
+	struct lab_kzone zone[LAB_KZONES_MAX];
+};
+
+/**
+ * Read the text of /proc/buddyinfo.
+ * @param text ended by a NUL
+ * @return 0, -EINVAL for text that is none, -E2BIG for more than LAB_KZONES_MAX zones
+ */
+int lab_kzones_parse_buddyinfo(struct lab_kzones *z, const char *text);
+/** Add the marks of /proc/zoneinfo to the zones that lab_kzones_parse_buddyinfo() found. @return 0, -EINVAL */
+int lab_kzones_parse_zoneinfo(struct lab_kzones *z, const char *text);
+/** Both, of this machine. @return 0, -errno */
+int lab_kzones_read(struct lab_kzones *z);
+/** Free blocks of all zones by order. */
+void lab_kzones_sum(const struct lab_kzones *z, uint64_t blocks[LAB_KZONE_ORDERS]);
+/** Linux's indices of free blocks by order, times 1000. */
+void lab_kzones_indices(
+	const uint64_t blocks[LAB_KZONE_ORDERS], unsigned int order, int *unusable, int *extfrag);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LAB_KMON_H */

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+/* The programs in the kernel, run once for each made-up event (BPF_PROG_TEST_RUN) and attached to nothing: what
+ * they count is exactly what the tests gave them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "lab_base.h"
+#include "lab_kmon.h"
+
+#define ATOMIC  0x820u
+#define NOWAIT  0x800u
+#define KERNEL  0xcc0u
+#define NOWARN  0x2000u
+#define NORETRY 0x10000u
+#define COMP    0x40000u
+#define NOMEM   0x80000u /* NOMEMALLOC */
+#define ACCOUNT 0x400000u
+#define ATTEMPT (NOWARN | NORETRY | COMP | NOMEM)
+#define A_PAGE  0xffffea0000001000u
+#define MOVABLE 1u
+
+static struct lab_kmon *kmon;
+static char why[200];
+
+static int
+begin(void **state)
+{
+	static const struct lab_kmon_opts idle = {.latency_every = 1, .idle = true};
+
+	(void)state;
+	return lab_kmon_open(&kmon, &idle, why, sizeof(why));
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	lab_kmon_close(kmon);
+	kmon = NULL;
+	return 0;
+}
+
+/* On another CPU the program would run in an interrupt, in the name of whoever is there. */
+static void
+run(enum lab_kmon_program program, unsigned int cpu, const uint64_t args[5])
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+	assert_int_equal(lab_kmon_test_run(kmon, program, cpu, args), 0);
+}
+
+static void
+alloc_on(unsigned int cpu, uint64_t page, unsigned int order, uint32_t gfp, unsigned int type)
+{
+	uint64_t args[5] = {page, order, gfp, type, 0};
+
+	run(LAB_KMON_PAGE_ALLOC, cpu, args);
+}
+
+static void
+request(uint64_t page, unsigned int order, uint32_t gfp)
+{
+	alloc_on(0, page, order, gfp, 0);
+}
+
+static struct lab_kmon_totals
+totals(void)
+{
+	struct lab_kmon_totals t;
+
+	assert_int_equal(lab_kmon_read(kmon, &t), 0);
+	return t;
+}
+
+/* Failures of all classes, kinds and orders. */
+static uint64_t
+failures(const struct lab_kmon_totals *t)
+{
+	const uint64_t *f = &t->failed[0][0][0];
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < sizeof(t->failed) / sizeof(*f); i++)
+		sum += f[i];
+	return sum;
+}
+
+static uint64_t
+requests(const struct lab_kmon_totals *t)
+{
+	const uint64_t *r = &t->requests[0][0][0];
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < sizeof(t->requests) / sizeof(*r); i++)
+		sum += r[i];
+	return sum;
+}
+
+static void
+test_served(void **state)
+{
+	struct lab_kmon_totals t;
+
+	(void)state;
+	request(A_PAGE, 0, ATOMIC);
+	alloc_on(0, A_PAGE, 2, ATOMIC, MOVABLE);
+	request(A_PAGE, 0, NOWAIT);
+	request(A_PAGE, 3, KERNEL);
+	t = totals();
+	assert_int_equal(t.requests[LAB_KMON_ATOMIC][0][0], 1);
+	assert_int_equal(t.requests[LAB_KMON_ATOMIC][2][MOVABLE], 1);
+	assert_int_equal(t.requests[LAB_KMON_NOWAIT][0][0], 1);
+	assert_int_equal(t.requests[LAB_KMON_MAY_SLEEP][3][0], 1);
+	assert_int_equal(requests(&t), 4);
+	assert_int_equal(failures(&t), 0);
+}
+
+static void
+remember(const struct lab_kmon_failure *f, void *arg)
+{
+	*(struct lab_kmon_failure *)arg = *f;
+}
+
+static void
+test_atomic_failure(void **state)
+{
+	struct lab_kmon_failure f = {0};
+	struct lab_kmon_totals t;
+	struct lab_kmon_who who;
+
+	(void)state;
+	prctl(PR_SET_NAME, "lab-test");
+	request(0, 0, ATOMIC);
+	t = totals();
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_TERMINAL][0], 1);
+	assert_int_equal(failures(&t), 1);
+	assert_int_equal(t.details_lost, 0);
+	assert_int_equal(lab_kmon_failures(kmon, &who, 1), 1);
+	assert_int_equal(who.n, 1);
+	assert_int_equal(who.kind, LAB_KMON_TERMINAL);
+	assert_int_equal(who.gfp, ATOMIC);
+	assert_string_equal(who.comm, "lab-test");
+	assert_int_equal(lab_kmon_poll(kmon, remember, &f), 1);
+	assert_int_equal(f.pid, getpid());
+	assert_int_equal(f.gfp, ATOMIC);
+	assert_string_equal(f.comm, "lab-test");
+	assert_int_equal(lab_kmon_poll(kmon, remember, &f), 0);
+}
+
+/* Kernel 6.1 has a bit of its own for atomic; NOWARN is what silences the message, not the failure. */
+static void
+test_flags_of_kernels(void **state)
+{
+	struct lab_kmon_totals t;
+
+	(void)state;
+	request(0, 0, 0xa20);
+	request(0, 0, ATOMIC | NOWARN);
+	request(0, 1, ATOMIC | NOWARN | NOMEM);
+	t = totals();
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_TERMINAL][0], 2);
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_TERMINAL][1], 1);
+	request(0, 9, KERNEL);
+	request(0, 0, NOWAIT | NOWARN);
+	t = totals();
+	assert_int_equal(t.failed[LAB_KMON_MAY_SLEEP][LAB_KMON_TERMINAL][9], 1);
+	assert_int_equal(t.failed[LAB_KMON_NOWAIT][LAB_KMON_TERMINAL][0], 1);
+	assert_int_equal(failures(&t), 5);
+}
+
+static void
+test_benign_fallback(void **state)
+{
+	struct lab_kmon_totals t;
+
+	(void)state;
+	request(0, 3, ATOMIC | ATTEMPT);
+	t = totals();
+	assert_int_equal(failures(&t), 0); /* nobody knows yet */
+	request(A_PAGE, 0, ATOMIC);
+	t = totals();
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_FALLBACK][3], 1);
+	assert_int_equal(failures(&t), 1);
+	request(A_PAGE, 0, ATOMIC);
+	t = totals();
+	assert_int_equal(failures(&t), 1);
+	assert_int_equal(lab_kmon_poll(kmon, NULL, NULL), 0); /* no record of what is benign */
+}
+
+static void
+test_second_request_fails_too(void **state)
+{
+	struct lab_kmon_totals t;
+
+	(void)state;
+	request(0, 3, ATOMIC | ATTEMPT);
+	request(0, 0, ATOMIC);
+	t = totals();
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_SUPERSEDED][3], 1);
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_TERMINAL][0], 1);
+	assert_int_equal(failures(&t), 2);
+}
+
+/* An interrupt's allocation between the two has neither the same right nor a smaller order. */
+static void
+test_others_in_between(void **state)
+{
+	struct lab_kmon_totals t;
+
+	(void)state;
+	request(0, 3, ATOMIC | ATTEMPT);
+	request(A_PAGE, 0, KERNEL);
+	request(A_PAGE, 3, ATOMIC);
+	t = totals();
+	assert_int_equal(failures(&t), 0);
+	request(A_PAGE, 0, ATOMIC);
+	t = totals();
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_FALLBACK][3], 1);
+}
+
+static void
+test_second_request_not_seen(void **state)
+{
+	struct lab_kmon_totals t;
+
+	(void)state;
+	request(0, 3, ATOMIC | ATTEMPT);
+	request(0, 3, ATOMIC | ATTEMPT);
+	t = totals();
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_UNRESOLVED][3], 1);
+	assert_int_equal(failures(&t), 1);
+	assert_int_equal(lab_kmon_settle(kmon, &t), 0);
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_UNRESOLVED][3], 2);
+	usleep(150000);
+	request(A_PAGE, 0, ATOMIC); /* too late to be its second */
+	t = totals();
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_UNRESOLVED][3], 2);
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_FALLBACK][3], 0);
+}
+
+/* Two CPUs do not answer for each other. */
+static void
+test_per_cpu(void **state)
+{
+	struct lab_kmon_totals t;
+
+	(void)state;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip();
+	alloc_on(0, 0, 3, ATOMIC | ATTEMPT, 0);
+	alloc_on(1, A_PAGE, 0, ATOMIC, 0);
+	t = totals();
+	assert_int_equal(failures(&t), 0);
+	assert_int_equal(t.requests[LAB_KMON_ATOMIC][0][0], 1);
+	assert_int_equal(t.requests[LAB_KMON_ATOMIC][3][0], 1);
+	alloc_on(0, A_PAGE, 0, ATOMIC, 0);
+	t = totals();
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_FALLBACK][3], 1);
+}
+
+static void
+test_memcg_is_apart(void **state)
+{
+	struct lab_kmon_totals t;
+
+	(void)state;
+	request(0, 0, ATOMIC | ACCOUNT);
+	request(0, 0, KERNEL | ACCOUNT);
+	t = totals();
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_MEMCG][0], 1);
+	assert_int_equal(t.failed[LAB_KMON_MAY_SLEEP][LAB_KMON_MEMCG][0], 1);
+	assert_int_equal(failures(&t), 2);
+	assert_int_equal(lab_kmon_poll(kmon, NULL, NULL), 0);
+}
+
+/* Whatever a kernel passes, no counter beyond the arrays is touched, and every event is counted. */
+static void
+test_numbers_beyond(void **state)
+{
+	struct lab_kmon_totals t;
+
+	(void)state;
+	alloc_on(0, A_PAGE, 4000000000u, ATOMIC, 4000000000u);
+	alloc_on(0, 0, 200, ATOMIC, 99);
+	t = totals();
+	assert_int_equal(requests(&t), 2);
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_TERMINAL][LAB_KMON_ORDERS - 1], 1);
+}
+
+/* A storm is counted to the last, and told of so many times a second. */
+static void
+test_storm(void **state)
+{
+	struct lab_kmon_totals t;
+	int told;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		request(0, 0, ATOMIC);
+	t = totals();
+	told = lab_kmon_poll(kmon, NULL, NULL);
+	assert_int_equal(t.failed[LAB_KMON_ATOMIC][LAB_KMON_TERMINAL][0], 1000);
+	assert_in_range(told, 200, 400); /* a second may have ended meanwhile */
+	assert_int_equal(told + t.details_lost, 1000);
+}
+
+static void
+test_extfrag(void **state)
+{
+	const uint64_t args[5] = {A_PAGE, 2, 9, 0, 1};
+	struct lab_kmon_totals t;
+
+	(void)state;
+	run(LAB_KMON_EXTFRAG, 0, args);
+	t = totals();
+	assert_int_equal(t.extfrag[0][1], 1);
+	assert_int_equal(t.extfrag_order[2], 1);
+	assert_string_equal(lab_kmon_type_name(kmon, 0), "Unmovable");
+	assert_string_equal(lab_kmon_type_name(kmon, 1), "Movable");
+	assert_string_equal(lab_kmon_type_name(kmon, 77), "?");
+}
+
+static void
+test_counters(void **state)
+{
+	const uint64_t hold[5] = {1, A_PAGE, 7, 0, 0}, poll[5] = {1, 17, 64, 0, 0};
+	const uint64_t idle[5] = {1, 0, 64, 0, 0};
+	struct lab_kmon_totals t;
+
+	(void)state;
+	run(LAB_KMON_POOL_HOLD, 0, hold);
+	run(LAB_KMON_NAPI_POLL, 0, poll);
+	run(LAB_KMON_NAPI_POLL, 0, idle);
+	t = totals();
+	assert_int_equal(t.pool_hold, 1);
+	assert_int_equal(t.polled, 17);
+}
+
+static void
+drop(int64_t reason)
+{
+	/* an skb that cannot be read counts as one that never entered */
+	const uint64_t args[5] = {8, 0xffffffff81000000u, (uint64_t)reason, 0, 0};
+
+	assert_true(reason >= 0);
+	run(LAB_KMON_KFREE_SKB, 0, args);
+}
+
+static void
+test_drops_by_reason(void **state)
+{
+	struct lab_kmon_reason r[8];
+	struct lab_kmon_totals t;
+
+	(void)state;
+	drop(lab_kmon_reason_find(kmon, "SOCKET_RCVBUFF"));
+	drop(lab_kmon_reason_find(kmon, "NOMEM"));
+	drop(lab_kmon_reason_find(kmon, "NOMEM"));
+	drop(lab_kmon_reason_find(kmon, "CPU_BACKLOG"));
+	drop(lab_kmon_reason_find(kmon, "NETFILTER_DROP"));
+	t = totals();
+	assert_int_equal(t.drops[0][LAB_KMON_DROP_MEMORY], 2);
+	assert_int_equal(t.drops[0][LAB_KMON_DROP_SOCKET], 1);
+	assert_int_equal(t.drops[0][LAB_KMON_DROP_BACKLOG], 1);
+	assert_int_equal(t.drops[0][LAB_KMON_DROP_OTHER], 1);
+	assert_int_equal(lab_kmon_reasons(kmon, r, 8), 4);
+	assert_string_equal(r[0].name, "NOMEM");
+	assert_int_equal(r[0].elsewhere, 2);
+	assert_int_equal(r[0].entered, 0);
+	assert_int_equal(lab_kmon_reason_find(kmon, "NO_SUCH_REASON"), -ENOENT);
+}
+
+/* Freed without a reason and never received: a socket's own, and no packet lost. */
+static void
+test_free_is_no_drop(void **state)
+{
+	struct lab_kmon_reason r[8];
+	struct lab_kmon_totals t;
+
+	(void)state;
+	drop(lab_kmon_reason_find(kmon, "NOT_SPECIFIED"));
+	drop(0); /* not dropped (yet) */
+	t = totals();
+	assert_int_equal(t.freed, 1);
+	for (int d = 0; d < LAB_KMON_NR_DROPS; d++)
+		assert_int_equal(t.drops[0][d] + t.drops[1][d], 0);
+	assert_int_equal(lab_kmon_reasons(kmon, r, 8), 0);
+}
+
+/* Reasons of modules have their subsystem in the high half. */
+static void
+test_reasons_of_subsystems(void **state)
+{
+	struct lab_kmon_reason r[8];
+
+	(void)state;
+	drop(2 << 16 | 5);
+	drop(2 << 16 | 5);
+	drop(0x7fff0000 | 9);
+	drop(2 << 16 | 0xfff);
+	assert_int_equal(lab_kmon_reasons(kmon, r, 8), 3);
+	assert_int_equal(r[0].reason, 2 << 16 | 5);
+	assert_int_equal(r[0].elsewhere, 2);
+	assert_non_null(strstr(r[0].name, "_5"));
+}
+
+static void
+test_columns(void **state)
+{
+	const struct lab_kmon_column *c;
+	unsigned int n;
+
+	(void)state;
+	c = lab_kmon_columns(kmon, &n);
+	assert_true(n > 5);
+	for (unsigned int i = 0; i < n; i++) {
+		assert_non_null(c[i].name);
+		assert_true(c[i].on || c[i].why[0]);
+	}
+	assert_string_equal(c[0].name, "allocations");
+	assert_true(c[0].on);
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(test_served),
+		TEST(test_atomic_failure),
+		TEST(test_flags_of_kernels),
+		TEST(test_benign_fallback),
+		TEST(test_second_request_fails_too),
+		TEST(test_others_in_between),
+		TEST(test_second_request_not_seen),
+		TEST(test_per_cpu),
+		TEST(test_memcg_is_apart),
+		TEST(test_numbers_beyond),
+		TEST(test_storm),
+		TEST(test_extfrag),
+		TEST(test_counters),
+		TEST(test_drops_by_reason),
+		TEST(test_free_is_no_drop),
+		TEST(test_reasons_of_subsystems),
+		TEST(test_columns),
+	};
+	int err = begin(NULL);
+
+	if (err == -EPERM || err == -ENOTSUP) {
+		printf("SKIP: %s\n", why);
+		return 77;
+	}
+	if (err) {
+		fprintf(stderr, "%s (%d)\n", why, err);
+		return 1;
+	}
+	end(NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
