@@ -42,19 +42,22 @@ lab_alloc_pages_many(
 	return got;
 }
 
-/** Are all of them addresses at which blocks of the zone start? */
+/** Are all of them addresses at which blocks of the zone start? Sums of bits, without a comparison for each, so
+ *  that the compiler looks at several at once: an offset below the zone is negative, and what remains from one
+ *  beyond the last block is. */
 static inline bool
 all_inside(const struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
 {
-	uintptr_t span = rd(&z->unwatched) << LAB_PAGE_SHIFT, low = 0, high = 0;
+	uintptr_t bytes = LAB_PAGE_SIZE << order, offs = 0, rests = 0;
+	uintptr_t last = ((uintptr_t)rd(&z->unwatched) << LAB_PAGE_SHIFT) - bytes;
 
 	for (unsigned int i = 0; i < n; i++) {
 		uintptr_t off = lab_offset_of(z, pages[i]);
 
-		low |= off;
-		high = off > high ? off : high;
+		offs |= off;
+		rests |= last - off;
 	}
-	return high < span && (low & ((LAB_PAGE_SIZE << order) - 1)) == 0;
+	return (intptr_t)(offs | rests) >= 0 && (offs & (bytes - 1)) == 0;
 }
 
 /** A burst goes to the stack of the first one's kind. @return false: one by one. */
