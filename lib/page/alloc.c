@@ -366,7 +366,7 @@ lab_alloc_page_gfp_atomic(struct lab_zone *z)
 	/* the short way of lab_alloc_pages() with all that is known here: atomic requests go it whenever it
 	 * is open at all */
 	if (lab_likely(rd(&z->open) != 0)) {
-		struct lab_stack_set *set = lab_own_set(z);
+		struct lab_stack_set *set = lab_known_set(z);
 		void *page = NULL;
 
 		if (lab_likely(set != NULL))

@@ -50,16 +50,23 @@ static inline bool
 free_short(struct lab_zone *z, void *page)
 {
 	uintptr_t off = lab_offset_of(z, page);
-	unsigned long pfn = off >> LAB_PAGE_SHIFT;
+	/* rotated, so that the bits of an address within a page make it a frame that no zone has */
+	uintptr_t pfn = off >> LAB_PAGE_SHIFT | off << (64 - LAB_PAGE_SHIFT);
 	struct lab_stack_set *set;
+	unsigned int mt;
 
-	if (lab_unlikely(!rd(&z->open) || pfn >= rd(&z->unwatched) || (off & (LAB_PAGE_SIZE - 1))))
+	if (lab_unlikely(!rd(&z->open) || pfn >= rd(&z->unwatched)))
 		return false;
-	set = lab_own_set(z);
+	set = lab_known_set(z);
 	if (lab_unlikely(set == NULL || lab_check_block(z, (uint32_t)pfn, 0) != 0))
 		return false;
-	return percpu_push_one(
-		&set->stack[lab_stack_index(0, lab_class_of(z, (uint32_t)pfn))], page);
+	/* A branch, which is guessed: as an index the page's class would have the stack wait for the page, and
+	 * the next request, which reads what this writes, for both. */
+	mt = lab_class_of(z, (uint32_t)pfn);
+	if (lab_likely(mt == LAB_MIGRATE_UNMOVABLE))
+		return percpu_push_one(
+			&set->stack[lab_stack_index(0, LAB_MIGRATE_UNMOVABLE)], page);
+	return percpu_push_one(&set->stack[lab_stack_index(0, mt)], page);
 }
 
 int

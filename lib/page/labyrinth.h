@@ -50,7 +50,7 @@ lab_short_way(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 	if (lab_unlikely(!(open & LAB_OPEN_ALL)) &&
 		(!lab_gfp_is_atomic(gfp) || (gfp & __LAB_GFP_NOMEMALLOC)))
 		return NULL;
-	set = lab_own_set(z);
+	set = lab_known_set(z);
 	if (lab_unlikely(set == NULL))
 		return NULL;
 	if (lab_unlikely(gfp & __LAB_GFP_ZERO)) /* larger blocks are zeroed by parts */

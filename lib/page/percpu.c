@@ -36,12 +36,15 @@ membarrier(int command, unsigned int flags, int cpu)
 }
 
 ptrdiff_t percpu_rseq_offset;
+static bool has_avx;
 
 /** Before anything of this library runs. */
 __attribute__((constructor(101))) static void
-find_rseq(void)
+look_around(void)
 {
 	percpu_rseq_offset = __rseq_offset;
+	__builtin_cpu_init();
+	has_avx = __builtin_cpu_supports("avx2");
 }
 
 bool
@@ -62,6 +65,74 @@ percpu_available(void)
 	return known > 0;
 }
 
+/* Assembler reads better one instruction a line. */
+/* clang-format off */
+
+/** Copy n pages, n > 0, to where `to` says; uses rdx and rdi. Single pages first, then pairs from the end. */
+#define COPY_PAIRS(from, to)                                                                       \
+	"movq %[n], %%rdx\n"                                                                       \
+	"testb $1, %%dl\n"                                                                         \
+	"jz 6f\n"                                                                                  \
+	"decq %%rdx\n"                                                                             \
+	"movq (" from ",%%rdx,8), %%rdi\n"                                                         \
+	"movq %%rdi, (" to ",%%rdx,8)\n"                                                           \
+	"jz 7f\n"                                                                                  \
+	"6: movups -16(" from ",%%rdx,8), %%xmm0\n"                                                \
+	"movups %%xmm0, -16(" to ",%%rdx,8)\n"                                                     \
+	"subq $2, %%rdx\n"                                                                         \
+	"jnz 6b\n"                                                                                 \
+	"7:\n"
+
+/** The same by AVX: fours from the end, then single pages. */
+#define COPY_FOURS(from, to)                                                                       \
+	"movq %[n], %%rdx\n"                                                                       \
+	"subq $4, %%rdx\n"                                                                         \
+	"jb 8f\n"                                                                                  \
+	"6: vmovdqu (" from ",%%rdx,8), %%ymm0\n"                                                  \
+	"vmovdqu %%ymm0, (" to ",%%rdx,8)\n"                                                       \
+	"subq $4, %%rdx\n"                                                                         \
+	"jae 6b\n"                                                                                 \
+	"8: addq $4, %%rdx\n"                                                                      \
+	"jz 7f\n"                                                                                  \
+	"9: decq %%rdx\n"                                                                          \
+	"movq (" from ",%%rdx,8), %%rdi\n"                                                         \
+	"movq %%rdi, (" to ",%%rdx,8)\n"                                                           \
+	"jnz 9b\n"                                                                                 \
+	"7:\n"
+
+/** Its end: the one store that makes it happen. */
+#define COMMIT(after)                                                                              \
+	"addq %[change], %%rcx\n"                                                                  \
+	"movq %%rcx, (%%rax)\n"                                                                    \
+	"2:\n" after
+
+#define POP(copy, after)                                                                           \
+	__asm__ goto(PERCPU_BEGIN(PERCPU_MISS)                                                     \
+		"testl %[closed], %%edx\n"                                                         \
+		"jnz %l[miss]\n"                                                                   \
+		"subq %[n], %%rdx\n"                                                               \
+		"jb %l[miss]\n"                                                                    \
+		"leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"                                            \
+		copy("%%rsi", "%[out]") COMMIT(after)                                              \
+		:                                                                                  \
+		: PERCPU_INPUTS, [n] "r"((uint64_t)n), [change] "r"(change), [out] "r"(out)        \
+		: "rax", "rcx", "rdx", "rsi", "rdi", "xmm0", "memory", "cc"                        \
+		: miss)
+
+#define PUSH(copy, after)                                                                          \
+	__asm__ goto(PERCPU_BEGIN(PERCPU_MISS)                                                     \
+		"leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"                                            \
+		"addq %[change], %%rdx\n"                                                          \
+		"cmpq %[slots], %%rdx\n"                                                           \
+		"ja %l[miss]\n"                                                                    \
+		copy("%[pages]", "%%rsi") COMMIT(after)                                            \
+		:                                                                                  \
+		: PERCPU_INPUTS, [n] "r"((uint64_t)n), [change] "r"((uint64_t)n),                  \
+		[pages] "r"(pages), [slots] "r"((uint64_t)p->slots)                                \
+		: "rax", "rcx", "rdx", "rsi", "rdi", "xmm0", "memory", "cc"                        \
+		: miss)
+/* clang-format on */
+
 bool
 percpu_pop(const struct percpu *p, void **out, unsigned int n)
 {
@@ -69,29 +140,10 @@ percpu_pop(const struct percpu *p, void **out, unsigned int n)
 
 	if (n == 0)
 		return true;
-	__asm__ goto(PERCPU_BEGIN(PERCPU_MISS) "testl %[closed], %%edx\n"
-					       "jnz %l[miss]\n"
-					       "subq %[n], %%rdx\n"
-					       "jb %l[miss]\n"
-					       "leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"
-					       "movq %[n], %%rdx\n"
-					       "testb $1, %%dl\n"
-					       "jz 6f\n"
-					       "decq %%rdx\n"
-					       "movq (%%rsi,%%rdx,8), %%rdi\n"
-					       "movq %%rdi, (%[out],%%rdx,8)\n"
-					       "jz 7f\n"
-					       "6: movups -16(%%rsi,%%rdx,8), %%xmm0\n"
-					       "movups %%xmm0, -16(%[out],%%rdx,8)\n"
-					       "subq $2, %%rdx\n"
-					       "jnz 6b\n"
-					       "7: addq %[change], %%rcx\n"
-					       "movq %%rcx, (%%rax)\n"
-					       "2:\n"
-		     :
-		     : PERCPU_INPUTS, [n] "r"((uint64_t)n), [change] "r"(change), [out] "r"(out)
-		     : "rax", "rcx", "rdx", "rsi", "rdi", "xmm0", "memory", "cc"
-		     : miss);
+	if (__builtin_expect(has_avx, 1))
+		POP(COPY_FOURS, "vzeroupper\n");
+	else
+		POP(COPY_PAIRS, "");
 	return true;
 miss:
 	return false;
@@ -100,33 +152,12 @@ miss:
 bool
 percpu_push(const struct percpu *p, void *const *pages, unsigned int n)
 {
-	const uint64_t change = n;
-
 	if (n == 0)
 		return true;
-	__asm__ goto(PERCPU_BEGIN(PERCPU_MISS) "leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"
-					       "addq %[n], %%rdx\n"
-					       "cmpq %[slots], %%rdx\n"
-					       "ja %l[miss]\n"
-					       "movq %[n], %%rdx\n"
-					       "testb $1, %%dl\n"
-					       "jz 6f\n"
-					       "decq %%rdx\n"
-					       "movq (%[pages],%%rdx,8), %%rdi\n"
-					       "movq %%rdi, (%%rsi,%%rdx,8)\n"
-					       "jz 7f\n"
-					       "6: movups -16(%[pages],%%rdx,8), %%xmm0\n"
-					       "movups %%xmm0, -16(%%rsi,%%rdx,8)\n"
-					       "subq $2, %%rdx\n"
-					       "jnz 6b\n"
-					       "7: addq %[change], %%rcx\n"
-					       "movq %%rcx, (%%rax)\n"
-					       "2:\n"
-		     :
-		     : PERCPU_INPUTS, [n] "r"((uint64_t)n), [change] "r"(change),
-		     [pages] "r"(pages), [slots] "r"((uint64_t)p->slots)
-		     : "rax", "rcx", "rdx", "rsi", "rdi", "xmm0", "memory", "cc"
-		     : miss);
+	if (__builtin_expect(has_avx, 1))
+		PUSH(COPY_FOURS, "vzeroupper\n");
+	else
+		PUSH(COPY_PAIRS, "");
 	return true;
 miss:
 	return false;

@@ -371,14 +371,28 @@ lab_process_id(void)
 	return lab_process;
 }
 
-/** This process's stacks in the zone; NULL if it has none. */
+/** This process's stacks in the zone if they are where they were last; else NULL. Calls nothing, so that the short
+ *  ways need no frame. */
 static inline struct lab_stack_set *
-lab_own_set(struct lab_zone *z)
+lab_known_set(struct lab_zone *z)
 {
 	struct lab_stack_set *set =
 		(struct lab_stack_set *)((unsigned char *)z + rd(&lab_set_hint));
 
-	return lab_likely(rd(&set->process) == lab_process_id()) ? set : lab_stacks_claim(z);
+	if (lab_unlikely(rd(&set->process) != lab_process_id()))
+		return NULL;
+	if (set == NULL)
+		__builtin_unreachable();
+	return set;
+}
+
+/** This process's stacks in the zone; NULL if it has none. */
+static inline struct lab_stack_set *
+lab_own_set(struct lab_zone *z)
+{
+	struct lab_stack_set *set = lab_known_set(z);
+
+	return lab_likely(set != NULL) ? set : lab_stacks_claim(z);
 }
 
 /** No process of this number is alive; 0 is none. */
