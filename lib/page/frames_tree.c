@@ -61,25 +61,41 @@ frames_init(struct frames *f, uint32_t nr_frames, bool zeroed)
 
 /* ---------------------------------------------------------------- one child */
 
-/** 1 + the order of the largest free block of a child, given its rows. */
-static unsigned int
-rows_fit(const uint64_t rows[CHILD_ROWS])
+/** next_starts() of all rows. @return are there any? */
+static inline bool
+rows_next(uint64_t rows[CHILD_ROWS], unsigned int order)
 {
-	unsigned int best = 0, whole = 0;
+	uint64_t any = 0;
 
 	for (unsigned int i = 0; i < CHILD_ROWS; i++) {
-		unsigned int fit = row_fit(rows[i]);
-
-		best = fit > best ? fit : best;
-		whole |= (unsigned int)(rows[i] == ROW_FULL) << i;
+		rows[i] = next_starts(rows[i], order);
+		any |= rows[i];
 	}
+	return any != 0;
+}
+
+/** 1 + the order of the largest free block of a child, given its rows: order by order in all of them at once,
+ *  for what is used has no large ones. */
+static unsigned int
+rows_fit(uint64_t rows[CHILD_ROWS])
+{
+	unsigned int whole = 0;
+	uint64_t any = 0;
+
+	for (unsigned int i = 0; i < CHILD_ROWS; i++)
+		any |= rows[i];
+	if (any == 0)
+		return 0;
+	for (unsigned int order = 0; order < ROW_ORDER; order++)
+		if (!rows_next(rows, order))
+			return order + 1;
+	for (unsigned int i = 0; i < CHILD_ROWS; i++)
+		whole |= (unsigned int)(rows[i] != 0) << i;
 	if (whole == 0xff)
 		return WHOLE;
 	if ((whole & 0x0f) == 0x0f || (whole & 0xf0) == 0xf0)
 		return 9;
-	if (whole & (whole >> 1) & 0x55)
-		return 8;
-	return best;
+	return whole & (whole >> 1) & 0x55 ? 8 : 7;
 }
 
 void

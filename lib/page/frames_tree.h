@@ -117,16 +117,22 @@ swap(word_t *w, uint64_t *old, uint64_t new)
 
 /* ------------------------------------------------------- blocks in a row */
 
+/** Starts of free blocks of an order become those of the next one, at most ROW_ORDER. */
+static inline uint64_t
+next_starts(uint64_t starts, unsigned int order)
+{
+	static const uint64_t aligned[ROW_ORDER] = {0x5555555555555555ULL, 0x1111111111111111ULL,
+		0x0101010101010101ULL, 0x0001000100010001ULL, 0x0000000100000001ULL, 1};
+
+	return starts & starts >> (1U << order) & aligned[order];
+}
+
 /** Bits at which an aligned free block of the order starts, order <= ROW_ORDER. */
 static inline uint64_t
 starts(uint64_t row, unsigned int order)
 {
-	static const uint64_t aligned[ROW_ORDER + 1] = {~0ULL, 0x5555555555555555ULL,
-		0x1111111111111111ULL, 0x0101010101010101ULL, 0x0001000100010001ULL,
-		0x0000000100000001ULL, 1};
-
 	for (unsigned int o = 0; o < order; o++)
-		row &= (row >> (1U << o)) & aligned[o + 1];
+		row = next_starts(row, o);
 	return row;
 }
 
@@ -136,11 +142,9 @@ row_fit(uint64_t row)
 {
 	unsigned int fit = 0;
 
-	if (row == ROW_FULL)
-		return ROW_ORDER + 1;
-	for (uint64_t m = row; m != 0 && fit <= ROW_ORDER; m = starts(row, fit))
-		fit++;
-	return fit;
+	for (; row != 0 && fit < ROW_ORDER; fit++)
+		row = next_starts(row, fit);
+	return row != 0 ? ROW_ORDER + 1 : fit;
 }
 
 static inline uint64_t
