@@ -283,7 +283,7 @@ block_of(struct lab_pool *p, struct lab_extent *x, uintptr_t obj)
 {
 	uintptr_t base, block;
 
-	if (unlikely(obj - x->start >= x->end - x->start) && !lab_extent_find(&p->extents, obj, x))
+	if (unlikely(obj - x->start >= x->end - x->start) && !lab_extent_of(&p->extents, obj, x))
 		return 0;
 	base = p->zones[x->zone].base;
 	block = lab_pool_obj_to_block(p, base, obj);
@@ -327,14 +327,12 @@ enqueue_some(struct lab_pool *p, void *const *objs, unsigned int n, int *err)
 	return done;
 }
 
-int
-lab_pool_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
+/* @return how many of them were bad. */
+static __attribute__((noinline)) unsigned int
+enqueue_many(struct lab_pool *p, void *const *objs, unsigned int n, unsigned int lcore)
 {
-	struct lab_pool *p = mp->pool_data;
-	unsigned int lcore = rte_lcore_id(), bad = 0;
-	struct lab_pool_counters *c = pool_counters(p, lcore);
+	unsigned int bad = 0;
 
-	tell_cpu(lcore);
 	for (unsigned int i = 0; i < n;) {
 		int err;
 
@@ -344,6 +342,34 @@ lab_pool_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
 			bad++;
 		}
 	}
+	return bad;
+}
+
+/* Drivers free packet by packet, which a pool without a cache gets as it is. */
+static inline unsigned int
+enqueue_one(struct lab_pool *p, void *obj, unsigned int lcore)
+{
+	struct lab_extent x = {0};
+	uintptr_t block = block_of(p, &x, (uintptr_t)obj);
+	int err = -ENOENT;
+
+	if (likely(block != 0))
+		err = lab_free_pages(p->zones[x.zone].zone, (void *)block, p->order);
+	if (likely(err == 0))
+		return 0;
+	bad_enqueue(p, lcore, obj, err);
+	return 1;
+}
+
+int
+lab_pool_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int n)
+{
+	struct lab_pool *p = mp->pool_data;
+	unsigned int lcore = rte_lcore_id(), bad;
+	struct lab_pool_counters *c = pool_counters(p, lcore);
+
+	tell_cpu(lcore);
+	bad = likely(n == 1) ? enqueue_one(p, objs[0], lcore) : enqueue_many(p, objs, n, lcore);
 	counter_add(&c->enqueues, 1, lcore);
 	counter_add(&c->enqueued_objects, n - bad, lcore);
 	return 0;

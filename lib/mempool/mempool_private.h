@@ -152,6 +152,23 @@ void lab_pool_guard_foreign(const struct lab_pool *p, void *obj);
 
 /* mempool_extents.c: the writers hold p->lock */
 bool lab_extent_find(const struct lab_extents *x, uintptr_t addr, struct lab_extent *out);
+
+/* The same, for those who look for one object only: a pool of one piece of memory has it in the first. */
+static inline bool
+lab_extent_of(const struct lab_extents *x, uintptr_t addr, struct lab_extent *out)
+{
+	uint32_t seq = __atomic_load_n(&x->seq, __ATOMIC_ACQUIRE);
+
+	out->start = __atomic_load_n(&x->e[0].start, __ATOMIC_RELAXED);
+	out->end = __atomic_load_n(&x->e[0].end, __ATOMIC_RELAXED);
+	out->zone = __atomic_load_n(&x->e[0].zone, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (likely((seq & 1) == 0 && __atomic_load_n(&x->seq, __ATOMIC_RELAXED) == seq &&
+		    addr - out->start < out->end - out->start))
+		return true;
+	return lab_extent_find(x, addr, out);
+}
+
 bool lab_extent_overlaps(const struct lab_extents *x, uintptr_t start, uintptr_t end);
 int lab_extent_add(struct lab_extents *x, uintptr_t start, uintptr_t end, uint32_t zone);
 
