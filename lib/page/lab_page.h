@@ -409,7 +409,7 @@ void *lab_alloc_pages(struct lab_zone *zone, lab_gfp_t gfp, unsigned int order);
  * @return as lab_alloc_pages().
  * Worst case on a labyrinth zone: 20 passes (two of the request, one with reserves, 16 to prove a refusal), each of
  * at most 89,600 words of the store looked at or swapped (64 races lost to others, 1400 words between two) and one visit
- * to each stack of each CPU in use; none of it grows with the zone. A first pass that loses no race: 1400 (the most seen is 193).
+ * to each stack of each CPU in use, and at last LAB_RESERVE_MAX slots of the reserve; none of it grows with the zone. A first pass that loses no race: 1400 (the most seen is 193).
  */
 void *lab_alloc_page_gfp_atomic(struct lab_zone *zone);
 

@@ -81,12 +81,13 @@ all_inside(const struct lab_zone *z, void *const *pages, unsigned int order, uns
 static inline bool
 push_many(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
 {
-	struct lab_stack_set *set = lab_short_way_back(z, order);
+	struct lab_stack_set *set = lab_known_set(z);
 	uint32_t pfn = lab_pfn_of(z, pages[0]);
 	unsigned int mt;
 
-	if (lab_unlikely(set == NULL || !all_inside(z, pages, order, n)) ||
-		lab_check_block(z, pfn, order) != 0)
+	if (lab_unlikely(!rd(&z->open) || order > LAB_STACK_MAX_ORDER || set == NULL))
+		return false;
+	if (lab_unlikely(!all_inside(z, pages, order, n)) || lab_check_block(z, pfn, order) != 0)
 		return false;
 	mt = lab_class_of(z, pfn);
 	if (lab_likely(mt == LAB_MIGRATE_UNMOVABLE)) /* a branch, as in free.c */
@@ -110,8 +111,9 @@ free_each(struct lab_zone *z, void *const *pages, unsigned int order, unsigned i
 	return n;
 }
 
-unsigned int
-lab_free_pages_many(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
+/** In chunks, and those that a stack does not take one by one. */
+static __attribute__((noinline)) unsigned int
+free_chunks(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
 {
 	unsigned int done = 0;
 
@@ -125,4 +127,12 @@ lab_free_pages_many(struct lab_zone *z, void *const *pages, unsigned int order, 
 			break;
 	}
 	return done;
+}
+
+unsigned int
+lab_free_pages_many(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
+{
+	if (lab_likely(n - 2 <= CHUNK - 2 && push_many(z, pages, order, n)))
+		return n;
+	return free_chunks(z, pages, order, n);
 }
