@@ -13,7 +13,7 @@
 #include "observe.h"
 
 static const struct observe_command commands[] = {
-	{"diagnose", cmd_diagnose, "list the page allocation failures in kernel messages"},
+	{"diagnose", cmd_diagnose, "say which gate refused a page, from a kernel message or /proc"},
 #ifdef LAB_HAVE_KMON
 	{"watch", cmd_watch, "count the running kernel's refused pages and dropped packets"},
 #endif

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/**
+ * @file diagnose_change.c
+ * What would have let a request through, and what it costs. Where a figure is given it is the gate's
+ * own answer to changed figures, not a rule of thumb.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "diagnose.h"
+#include "lab_base.h"
+
+/** What the changes are worked out from. */
+struct context {
+	const struct lab_diag_report *r;
+	const struct diag_request *rq;
+	const struct lab_diag_zone *z; /**< that decides */
+	const struct lab_diag_zone_verdict *v;
+	struct lab_diagnosis *d;
+};
+
+static const char *const helps_names[] = {
+	[LAB_DIAG_HELPS] = "yes",
+	[LAB_DIAG_MAY_HELP] = "may",
+	[LAB_DIAG_HELPS_NOT] = "no",
+};
+
+const char *
+lab_diag_helps_name(enum lab_diag_helps helps)
+{
+	return (unsigned int)helps < LAB_ARRAY_SIZE(helps_names) ? helps_names[helps] : NULL;
+}
+
+/** A change to be filled in; one that is thrown away if there are too many. */
+static struct lab_diag_change *
+add(struct context *c, enum lab_diag_helps helps)
+{
+	static struct lab_diag_change *const none = NULL;
+	struct lab_diagnosis *d = c->d;
+	struct lab_diag_change *change;
+
+	if (d->nr_changes == LAB_DIAG_MAX_CHANGES)
+		return none;
+	change = &d->changes[d->nr_changes++];
+	change->helps = helps;
+	return change;
+}
+
+static void __attribute__((format(printf, 3, 4))) print(char *buf, size_t len, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, len, fmt, ap);
+	va_end(ap);
+}
+
+#define PRINT(field, ...) print(field, sizeof(field), __VA_ARGS__)
+
+static long
+kb(const struct context *c, long pages)
+{
+	return pages * (long)c->r->page_kb;
+}
+
+/* ------------------------------------------------------------ min_free_kbytes */
+
+/** min_free_kbytes is spread over the zones by size: what the text shows of them, added up. */
+static long
+min_free_kbytes(const struct lab_diag_report *r)
+{
+	long pages = 0;
+
+	if (r->min_free_kbytes != LAB_DIAG_UNKNOWN)
+		return r->min_free_kbytes;
+	for (unsigned int i = 0; i < r->nr_zones; i++) {
+		const struct lab_diag_zone *z = &r->zones[i];
+
+		if (z->min > 0 && z->type <= LAB_DIAG_NORMAL)
+			pages += z->min - (z->boost > 0 && z->boost < z->min ? z->boost : 0);
+	}
+	return pages * (long)r->page_kb;
+}
+
+/** What of a mark stays out of the request's reach: the gate's own answer. */
+static long
+share_of(const struct context *c, long mark)
+{
+	struct lab_free_counts none = {0};
+	struct lab_verdict v;
+
+	lab_watermark_ok(&none, 0, (unsigned long)mark, 0, c->v->v.alloc_flags, &v);
+	return v.min;
+}
+
+/** The smallest mark that keeps `pages` more for the request alone than min does now. */
+static long
+mark_with(const struct context *c, long pages)
+{
+	long min = c->v->v.mark > 0 ? c->v->v.mark : 1;
+	long depth = min - share_of(c, min) + pages, low = min, high = min;
+
+	while (high - share_of(c, high) < depth && high < DIAG_MAX_FIGURE)
+		high *= 2;
+	while (low < high) {
+		long mid = low + (high - low) / 2;
+
+		if (mid - share_of(c, mid) < depth)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return high;
+}
+
+/** Up to the next multiple of 1 MiB, or of 256 kB on a small machine. */
+static long
+round_up(long kbytes)
+{
+	long unit = kbytes < 8192 ? 256 : 1024;
+
+	return (kbytes + unit - 1) / unit * unit;
+}
+
+/** kbytes * mark / min, without overflow for figures that only a broken text has. */
+static long
+scaled(long kbytes, long mark, long min)
+{
+	return (long)((__int128)kbytes * mark / (min > 0 ? min : 1));
+}
+
+static void
+raise_min_free(struct context *c)
+{
+	long now = min_free_kbytes(c->r), to, mark;
+	struct lab_diag_change *ch;
+	bool reserves = share_of(c, 1024) < 1024;
+
+	if (!reserves) {
+		ch = add(c, LAB_DIAG_MAY_HELP);
+		if (ch == NULL)
+			return;
+		PRINT(ch->what, "vm.min_free_kbytes (now about %ld)", now);
+		PRINT(ch->effect,
+			"this request is held to all of min, so a larger min refuses it earlier; "
+			"what can help is that kswapd starts earlier too");
+		PRINT(ch->side_effect, "that much memory is never page cache");
+		return;
+	}
+	mark = mark_with(c, c->v->lacks);
+	to = round_up(scaled(now, mark, c->v->v.mark));
+	ch = add(c, LAB_DIAG_HELPS);
+	if (ch == NULL)
+		return;
+	PRINT(ch->what, "vm.min_free_kbytes = %ld (now %s%ld)", to,
+		c->r->min_free_kbytes == LAB_DIAG_UNKNOWN ? "about " : "", now);
+	PRINT(ch->effect,
+		"min of this zone becomes about %ld kB; of it %ld kB are for requests like this "
+		"one alone, "
+		"against %ld kB now: enough for this request if the burst had met it full; a "
+		"longer burst needs more",
+		kb(c, scaled(c->v->v.mark, to, now)),
+		kb(c, scaled(c->v->v.mark - share_of(c, c->v->v.mark), to, now)),
+		kb(c, c->v->v.mark - share_of(c, c->v->v.mark)));
+	PRINT(ch->side_effect,
+		"low and high rise with it: %ld kB and more that are never page cache; over some "
+		"5%% of the "
+		"memory processes meet the OOM killer",
+		to - now);
+}
+
+static void
+scale_factor_helps_not(struct context *c)
+{
+	long gap = c->z->low != LAB_DIAG_UNKNOWN ? c->z->low - c->z->min : LAB_DIAG_UNKNOWN;
+	struct lab_diag_change *ch = add(c, LAB_DIAG_MAY_HELP);
+
+	if (ch == NULL)
+		return;
+	PRINT(ch->what, "vm.watermark_scale_factor");
+	if (gap > 0 && c->z->managed > 0)
+		PRINT(ch->effect,
+			"does not enlarge the reserve of atomic requests (min stays); kswapd "
+			"starts at low, "
+			"now %ld kB over min; %ld would make it %ld kB: helps if kswapd is as fast "
+			"as the burst",
+			kb(c, gap), (2 * gap * 10000 + c->z->managed - 1) / c->z->managed,
+			kb(c, 2 * gap));
+	else
+		PRINT(ch->effect, "does not enlarge the reserve of atomic requests (min stays); "
+				  "kswapd only starts "
+				  "earlier: helps if it is as fast as the burst");
+	PRINT(ch->side_effect, "more memory kept free, and kswapd runs more often; since 4.6");
+}
+
+/* -------------------------------------------------------------- the request */
+
+/** Is the gate of some zone open for another request, by the same figures? */
+static bool
+would_pass(const struct context *c, lab_gfp_t gfp, unsigned int order)
+{
+	struct diag_request rq = {c->rq->rules, gfp, order};
+	struct lab_diag_zone_verdict v;
+
+	for (unsigned int i = 0; i < c->r->nr_zones; i++) {
+		diag_judge(c->r, &c->r->zones[i], &rq, &v);
+		if (v.gate == LAB_DIAG_OPEN)
+			return true;
+	}
+	return false;
+}
+
+/** The largest smaller order that would have passed; -1: none. */
+static int
+smaller_order(const struct context *c)
+{
+	for (int o = (int)c->rq->order - 1; o >= 0; o--) {
+		if (would_pass(c, c->rq->gfp, (unsigned int)o))
+			return o;
+	}
+	return -1;
+}
+
+static void
+ask_for_less(struct context *c)
+{
+	int order = smaller_order(c);
+	struct lab_diag_change *ch;
+
+	if (c->rq->order == 0)
+		return;
+	ch = add(c, order >= 0 ? LAB_DIAG_HELPS : LAB_DIAG_HELPS_NOT);
+	if (ch == NULL)
+		return;
+	PRINT(ch->what, "smaller buffers: a smaller MTU, or a driver that takes pages");
+	if (order >= 0)
+		PRINT(ch->effect,
+			"by the same figures a block of order %d (%ld kB) would have been had; a "
+			"frame, its "
+			"headroom and some 320 bytes of skb_shared_info must fit in it",
+			order, kb(c, 1L << order));
+	else
+		PRINT(ch->effect, "by the same figures not even a single page would have been had");
+	PRINT(ch->side_effect,
+		"a smaller MTU costs throughput for each packet; both ends must agree");
+}
+
+static void
+fewer_buffers(struct context *c)
+{
+	struct lab_diag_change *ch = add(c, LAB_DIAG_MAY_HELP);
+
+	if (ch == NULL)
+		return;
+	PRINT(ch->what, "a shorter Rx ring, fewer queues (ethtool -G, -L)");
+	PRINT(ch->effect,
+		"a burst then takes fewer pages at once; each packet that waits in a socket's "
+		"buffer (rmem_max, tcp_rmem) holds its own too");
+	PRINT(ch->side_effect, "a shorter ring loses packets sooner when the CPU is late");
+}
+
+static void
+other_flags(struct context *c)
+{
+	lab_gfp_t gfp = c->rq->gfp;
+	struct lab_diag_change *ch;
+	lab_gfp_t atomic = gfp | __LAB_GFP_HIGH | __LAB_GFP_ATOMIC;
+
+	if (gfp & __LAB_GFP_DIRECT_RECLAIM)
+		return;
+	if (!(gfp & __LAB_GFP_HIGH) && would_pass(c, atomic, c->rq->order)) {
+		ch = add(c, LAB_DIAG_HELPS);
+		if (ch == NULL)
+			return;
+		PRINT(ch->what, "in the caller: GFP_ATOMIC in place of GFP_NOWAIT");
+		PRINT(ch->effect, "with __GFP_HIGH the same figures would have served it");
+		PRINT(ch->side_effect, "it takes from what interrupts live on");
+		return;
+	}
+	if ((gfp & __LAB_GFP_NOMEMALLOC) &&
+		would_pass(c, gfp & ~__LAB_GFP_NOMEMALLOC, c->rq->order)) {
+		ch = add(c, LAB_DIAG_HELPS);
+		if (ch == NULL)
+			return;
+		PRINT(ch->what, "in the caller: without __GFP_NOMEMALLOC");
+		PRINT(ch->effect,
+			"it is then held to 3/8 of min, and the same figures would have served it");
+		PRINT(ch->side_effect, "it takes from what others' atomic requests live on");
+	}
+}
+
+/* ------------------------------------------------------------ other gates' */
+
+static const char *
+ratio_zone(const struct context *c)
+{
+	return lab_diag_zone_name(c->z->type);
+}
+
+static void
+lower_reserve(struct context *c)
+{
+	long reserve = c->v->v.lowmem_reserve, room = c->v->v.free - c->v->v.min - 1;
+	long ratio = c->r->ratio[c->z->type], to;
+	struct lab_diag_change *ch;
+
+	if (room < 0 || reserve <= 0)
+		return;
+	if (ratio <= 0)
+		ratio = c->z->type == LAB_DIAG_NORMAL ? 32 : 256;
+	/* the protection is what lies above, divided by the ratio and cut off: so it may be one more */
+	to = room == 0 ? 0 : scaled(ratio, reserve + 1, room) + 1;
+	ch = add(c, LAB_DIAG_HELPS);
+	if (ch == NULL)
+		return;
+	PRINT(ch->what, "vm.lowmem_reserve_ratio: %ld for %s (%s %ld)", to, ratio_zone(c),
+		c->r->ratio[c->z->type] > 0 ? "now" : "by default", ratio);
+	if (to > 0)
+		PRINT(ch->effect,
+			"the zone then keeps about %ld kB from such requests in place of %ld kB, "
+			"and its free pages would have served this one",
+			kb(c, scaled(reserve, ratio, to)), kb(c, reserve));
+	else
+		PRINT(ch->effect,
+			"0 switches this zone's protection off (since 4.18); it would then have "
+			"served the request");
+	PRINT(ch->side_effect, "devices that can only use %s may find it full", ratio_zone(c));
+}
+
+static void
+compact(struct context *c)
+{
+	struct lab_diag_change *ch = add(c, LAB_DIAG_MAY_HELP);
+
+	if (ch == NULL)
+		return;
+	PRINT(ch->what, "compaction: vm.compact_memory = 1, vm.compaction_proactiveness");
+	if (c->v->unusable >= 0)
+		PRINT(ch->effect,
+			"%d%% of the free memory is in blocks too small for order %u; movable "
+			"pages "
+			"can be moved together, beforehand: an atomic request cannot wait for it",
+			c->v->unusable / 10, c->rq->order);
+	else
+		PRINT(ch->effect,
+			"moves movable pages together, beforehand: an atomic request cannot wait "
+			"for it");
+	PRINT(ch->side_effect,
+		"CPU time and latency while pages move (proactiveness: since 5.9); gains "
+		"nothing where unmovable pages lie scattered");
+}
+
+static void
+more_free_for_order(struct context *c)
+{
+	long now = min_free_kbytes(c->r);
+	struct lab_diag_change *ch = add(c, LAB_DIAG_MAY_HELP);
+
+	if (ch == NULL)
+		return;
+	PRINT(ch->what, "vm.min_free_kbytes, e.g. twice what it is (now %s%ld)",
+		c->r->min_free_kbytes == LAB_DIAG_UNKNOWN ? "about " : "", now);
+	PRINT(ch->effect,
+		"pages were not what was missing; with more of them free, whole blocks are "
+		"likelier, no more");
+	PRINT(ch->side_effect,
+		"that much memory is never page cache; far too high means OOM at once");
+}
+
+static void
+kept_pages(struct context *c)
+{
+	struct lab_diag_change *ch = add(c, LAB_DIAG_MAY_HELP);
+
+	if (ch == NULL)
+		return;
+	if (c->v->gate == LAB_DIAG_CMA) {
+		PRINT(ch->what, "a smaller CMA area (cma= at boot; now %ld kB of it free)",
+			kb(c, c->z->free_cma > 0 ? c->z->free_cma : 0));
+		PRINT(ch->effect, "what CMA does not have, every request may use");
+		PRINT(ch->side_effect,
+			"the devices that CMA is for (camera, display) may not get their "
+			"buffers");
+		return;
+	}
+	PRINT(ch->what, "nothing to set: the kernel gives the highatomic reserve back by itself");
+	PRINT(ch->effect,
+		"when a request that may reclaim is about to fail; at most 1%% of a zone (and a "
+		"pageblock before 6.12, where zones under 200 MiB keep none)");
+	PRINT(ch->side_effect, "-");
+}
+
+/* ------------------------------------------------------------------------ all */
+
+void
+diag_changes(
+	const struct lab_diag_report *r, const struct diag_request *rq, struct lab_diagnosis *d)
+{
+	struct context c = {r, rq, &r->zones[d->zone], &d->zones[d->zone], d};
+
+	switch (d->gate) {
+	case LAB_DIAG_EXHAUSTED:
+	case LAB_DIAG_WATERMARK:
+		raise_min_free(&c);
+		scale_factor_helps_not(&c);
+		ask_for_less(&c);
+		fewer_buffers(&c);
+		break;
+	case LAB_DIAG_LOWMEM_RESERVE:
+		lower_reserve(&c);
+		raise_min_free(&c);
+		ask_for_less(&c);
+		break;
+	case LAB_DIAG_ORDER:
+		ask_for_less(&c);
+		compact(&c);
+		more_free_for_order(&c);
+		break;
+	case LAB_DIAG_HIGHATOMIC:
+	case LAB_DIAG_CMA:
+		kept_pages(&c);
+		ask_for_less(&c);
+		break;
+	default:
+		return;
+	}
+	other_flags(&c);
+}

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""check.py DIR: hold what the kernel lab's guest saw against each other.
+
+Each fact was counted by two who do not know of each other: the generator and the guest's NIC, the receiver and
+/proc/net/snmp, a tracing instance of the kernel's own and labyrinth-observe's BPF programs, the kernel's message and
+labyrinth-observe diagnose. Prints a line for each, writes figures.json, and ends with 1 if any do not agree, or with 3 if
+they do but no atomic page was refused, so that there was nothing to agree on.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+
+failed = False
+
+
+def check(what, ok, detail=""):
+    global failed
+    failed |= not ok
+    print(f"{'ok' if ok else 'FAIL'}: {what}" + (f" ({detail})" if detail else ""))
+
+
+class Results:
+    """The files of one run."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def text(self, name):
+        try:
+            with open(self.path(name), encoding="utf-8", errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def grown(self, read, name):
+        """What a counter of `name` grew by while traffic ran."""
+        before, after = read(self.text(f"before/{name}")), read(self.text(f"after/{name}"))
+        return {key: after[key] - before.get(key, 0) for key in after}
+
+
+def snmp(text):
+    """{"Udp.InDatagrams": n, ...}"""
+    out = {}
+    lines = [line.split() for line in text.splitlines()]
+    for names, values in zip(lines[::2], lines[1::2]):
+        out.update({f"{names[0][:-1]}.{k}": int(v) for k, v in zip(names[1:], values[1:])})
+    return out
+
+
+def pairs(text):
+    return {k: int(v) for k, v in (line.split() for line in text.splitlines() if line.strip())}
+
+
+def softnet(text):
+    """Sums over the CPUs: packets processed, dropped at a full backlog, time squeezes."""
+    rows = [[int(v, 16) for v in line.split()] for line in text.splitlines() if line.strip()]
+    return {name: sum(row[i] for row in rows) for i, name in enumerate(["processed", "dropped", "squeezed"])}
+
+
+HIGH, DIRECT_RECLAIM = 0x20, 0x400  # __GFP_HIGH and __GFP_DIRECT_RECLAIM, since 5.0
+
+
+def traced_failures(text):
+    """Refused atomic allocations by order, all refused ones, and what the histogram had no room for."""
+    atomic, every = {}, 0
+    for order, flags, hits in re.findall(r"order: +(\d+), gfp_flags: +([0-9a-f]+),.*hitcount: +(\d+)", text):
+        every += int(hits)
+        if int(flags, 16) & (HIGH | DIRECT_RECLAIM) == HIGH:
+            atomic[int(order)] = atomic.get(int(order), 0) + int(hits)
+    dropped = re.search(r"Dropped: (\d+)", text)
+    return atomic, every, int(dropped.group(1)) if dropped else -1
+
+
+def observed_failures(report):
+    parts = ("terminal", "fallback", "superseded", "unresolved")
+    rows = {row["order"]: sum(row[p] for p in parts) for row in report["atomic"]}
+    return {order: n for order, n in rows.items() if n > 0}
+
+
+def sent_frames(log):
+    return sum(int(n) for n in re.findall(r'"sent": (\d+)', log))
+
+
+def check_packets(r, figures):
+    eth0, udp = r.grown(pairs, "eth0"), r.grown(snmp, "snmp")
+    received = json.loads(r.text("receiver.json") or '{"received": -1}')["received"]
+    sent = sent_frames(r.text("traffic.log"))
+    figures.update(sent=sent, nic=eth0["rx_packets"], nic_dropped=eth0["rx_dropped"], received=received,
+                   udp_no_port=udp["Udp.NoPorts"], udp_errors=udp["Udp.InErrors"],
+                   softnet=r.grown(softnet, "softnet_stat"))
+    check("traffic reached the guest", sent > 10000 and eth0["rx_packets"] > 10000,
+          f"{sent} sent, {eth0['rx_packets']} in eth0")
+    # the driver's ring may hold a few when the generator leaves; ARP brings a few more
+    check("eth0 counts what the generator sent", abs(sent - eth0["rx_packets"]) <= 600,
+          f"{sent - eth0['rx_packets']} of them not")
+    check("/proc/net/snmp counts what the receiver got", udp["Udp.InDatagrams"] == received,
+          f"{udp['Udp.InDatagrams']} and {received}")
+    return eth0, udp
+
+
+def check_refusals(r, figures):
+    atomic, every, lost = traced_failures(r.text("trace"))
+    messages = re.findall(r"\S+: page allocation failure: order:(\d+), mode:(\S+)", r.text("dmesg"))
+    figures.update(traced_atomic=atomic, traced=every, messages=len(messages))
+    check("the kernel's histogram of refused allocations is whole", lost == 0, f"{every}, {lost} lost")
+    if atomic.get(0, 0) > 0:
+        # one in ten seconds is written, and those with __GFP_NOWARN never are
+        check("of refused atomic pages the kernel wrote no more than there were",
+              len(messages) <= every, f"{len(messages)} messages, {atomic} by order")
+    return atomic, len(messages)
+
+
+def check_observer(r, figures, atomic, eth0):
+    status = r.text("observe.status").strip()
+    if not status and not r.text("observe.json"):
+        print("note: labyrinth-observe watch did not run")
+        return
+    check("labyrinth-observe watch ended well", status == "0", f"{status} {r.text('observe.log')[-300:]}")
+    if status != "0":
+        return
+    report = json.loads(r.text("observe.json"))
+    seen = observed_failures(report)
+    figures["observed_atomic"] = seen
+    figures["observer_cost_percent"] = report["run"]["cost_percent"]
+    # a program that would have run within another one was left out by the kernel, and is counted
+    missed = sum(c["missed"] for c in report["columns"] if c["column"] == "allocations")
+    off = sum(abs(seen.get(o, 0) - atomic.get(o, 0)) for o in set(seen) | set(atomic))
+    figures["observer_missed"] = missed
+    check("its refused atomic allocations are the kernel's own, order by order", off <= missed,
+          f"{seen} and {atomic}, {missed} events missed")
+    nic = next((n for n in report["nics"] if n["device"] == "eth0"), None)
+    check("its figures of eth0 are the device's", nic is not None and nic["rx_dropped"] == eth0["rx_dropped"] and
+          nic["rx_packets"] == eth0["rx_packets"], f"{nic} and {eth0['rx_packets']}, {eth0['rx_dropped']} dropped")
+
+
+def check_diagnosis(r, figures):
+    observe = os.path.join(os.environ["LAB_BUILD"], "app", "labyrinth-observe")
+    done = subprocess.run([observe, "diagnose", "--json", r.path("dmesg")], capture_output=True, text=True,
+                          check=False)
+    check("labyrinth-observe diagnose reads the guest's messages", done.returncode == 0, done.stderr.strip())
+    if done.returncode != 0:
+        return
+    with open(r.path("diagnosis.json"), "w", encoding="utf-8") as f:
+        f.write(done.stdout)
+    first = json.loads(done.stdout)["diagnoses"][0]
+    request = first["request"]
+    figures["gate"] = first["gate"]
+    check("of this kernel", request["kernel"] == r.text("release").strip(), str(request["kernel"]))
+    check("an atomic page", request["order"] == 0 and request["held_to"] == "3/8 of min", request["gfp"])
+    check("asked for by the driver", request["module"] == "virtio_net", f"{request['asked_by']}")
+    # figures are read after the refusal: kswapd may have been there in between
+    check("refused by a gate that order 0 can meet", first["gate"] in ("watermark", "exhausted", "lowmem_reserve",
+                                                                   "open"), first["verdict"])
+
+
+def main():
+    r, figures = Results(sys.argv[1]), {}
+    figures["kernel"] = r.text("release").strip()
+    eth0, _ = check_packets(r, figures)
+    atomic, messages = check_refusals(r, figures)
+    check_observer(r, figures, atomic, eth0)
+    if messages > 0:
+        check_diagnosis(r, figures)
+    with open(r.path("figures.json"), "w", encoding="utf-8") as f:
+        json.dump(figures, f, indent=2)
+        f.write("\n")
+    print(json.dumps(figures))
+    if failed:
+        return 1
+    if messages == 0 or atomic.get(0, 0) == 0:
+        print("NOTHING: the burst was met by memory enough, or by requests that leave no message")
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

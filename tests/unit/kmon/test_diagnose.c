@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ *
+ * Messages of real kernels, from public reports (each file of messages/ names its own): what is read of each, and
+ * the verdict, worked out by hand beside it.
+ */
+#include "diagnose_fixture.h"
+
+/** What one message says, in words of the report. */
+struct expected {
+	const char *file;
+	long messages;
+	const char *comm, *kernel, *caller, *module;
+	int order;
+	lab_gfp_t gfp; /* without __GFP_ATOMIC's own bit */
+	const char *share;
+	enum lab_diag_rules rules;
+	enum lab_diag_gate gate;
+};
+
+#define OLD  LAB_DIAG_RULES_OLD
+#define R4_4 LAB_DIAG_RULES_4_4
+#define R6_3 LAB_DIAG_RULES_6_3
+#define NONE LAB_DIAG_NO_FIGURES
+
+static const struct expected all[] = {
+	{"linux-2.6.32-squid", 1, "swapper", "2.6.32-279.9.1.el6.x86_64", "sk_prot_alloc", "", 1,
+		LAB_GFP_ATOMIC, "3/8 of min", OLD, NONE},
+	{"linux-2.6.38-zfs", 1, "txg_sync", "2.6.38-10-server", "kmem_alloc_debug", "spl", 0,
+		LAB_GFP_ATOMIC, "3/8 of min", OLD, LAB_DIAG_WATERMARK},
+	{"linux-2.6-arm-kswapd", 1, "kswapd0", "", "skb_copy", "", 0, LAB_GFP_KERNEL, "min", OLD,
+		LAB_DIAG_OPEN},
+	{"linux-3.1-slub", 1, "arc_reclaim", "3.1.6-vs2.3.2.5-newjayhawk", "", "", 0,
+		LAB_GFP_ATOMIC | __LAB_GFP_COMP, "3/8 of min", OLD, NONE},
+	{"linux-3.2-vmalloc", 1, "modprobe", "", "", "", 0, LAB_GFP_KERNEL, "min", OLD,
+		LAB_DIAG_OPEN},
+	{"linux-3.8-zfs", 1, "zfs", "3.8.13-gentoo", "check_partition", "", 4,
+		LAB_GFP_KERNEL | __LAB_GFP_COMP | __LAB_GFP_ZERO, "min", OLD, NONE},
+	{"linux-3.10-seagate", 2, "swapper/21", "3.10.0-1062.el7.x86_64", "", "", 0, LAB_GFP_ATOMIC,
+		"3/8 of min", OLD, NONE},
+	{"linux-3.18-writeboost", 1, "dmwb_writeback_", "3.18.18+40-ph", "try_alloc_writeback_ios",
+		"dm_writeboost", 8, __LAB_GFP_RECLAIM | __LAB_GFP_COMP, "min", OLD, NONE},
+	{"linux-4.9-dcache", 1, "", "4.9.0-5-amd64", "ixgbe_clean_rx_irq", "ixgbe", 0,
+		LAB_GFP_ATOMIC, "3/8 of min", R4_4, LAB_DIAG_WATERMARK},
+	{"linux-4.9-coreos", 1, "java", "4.9.24-coreos", "", "", 0, LAB_GFP_ATOMIC | __LAB_GFP_COMP,
+		"3/8 of min", R4_4, LAB_DIAG_OPEN},
+	{"linux-4.9-csky-cma", 1, "xxxx", "4.9.56", "alloc_ep_req", "", 10,
+		LAB_GFP_ATOMIC | __LAB_GFP_COMP, "3/8 of min", R4_4, LAB_DIAG_CMA},
+	{"linux-4.12-android", 1, "RenderThread", "4.12.0-rc3-android-x86+", "i915_gem_shrink",
+		"i915", 0, LAB_GFP_HIGHUSER | __LAB_GFP_NORETRY | __LAB_GFP_RECLAIMABLE, "min",
+		R4_4, NONE},
+	{"linux-4.14-amazon", 1, "java", "4.14.154-99.181.amzn1.x86_64", "", "", 0, LAB_GFP_ATOMIC,
+		"3/8 of min", R4_4, NONE},
+	{"linux-4.18-slub", 1, "swapper/100", "", "", "", 0, LAB_GFP_ATOMIC, "3/8 of min", R4_4,
+		NONE},
+	{"linux-5.4-r8152", 1, "swapper/0", "5.4.21-v7", "alloc_rx_agg", "r8152", 3,
+		LAB_GFP_ATOMIC | __LAB_GFP_COMP, "3/8 of min", R4_4, NONE},
+	{"linux-5.9-earlyoom", 1, "earlyoom", "5.9.0-0.rc4.5.fc34.x86_64+debug", "avc_alloc_node",
+		"", 0, LAB_GFP_NOWAIT, "min", R4_4, NONE},
+	{"linux-5.10-xorg", 1, "Xorg", "5.10.8", "", "", 0,
+		LAB_GFP_HIGHUSER | __LAB_GFP_RETRY_MAYFAIL | __LAB_GFP_RECLAIMABLE, "min", R4_4,
+		NONE},
+	{"linux-5.13-lkrg", 1, "sh", "5.13.14", "p_dump_task_f", "p_lkrg", 7,
+		LAB_GFP_ATOMIC | __LAB_GFP_COMP, "3/8 of min", R4_4, NONE},
+	{"linux-6.1-genet", 1, "ksoftirqd/0", "6.1.20-1-rpi-ARCH", "bcmgenet_rx_refill", "", 0,
+		LAB_GFP_ATOMIC, "3/8 of min", R4_4, NONE},
+	{"linux-6.8-xtensa", 1, "irq/5-600c0004.", "6.8.0", "", "", 0, LAB_GFP_ATOMIC, "3/8 of min",
+		R6_3, NONE},
+	{"linux-6.9-perf", 1, "perf", "6.9.0-rc7-g4157e5c9501e-dirty", "reserve_ds_buffers", "", 4,
+		LAB_GFP_KERNEL | __LAB_GFP_ZERO, "min", R6_3, NONE},
+};
+
+static void
+test_every_message(void **state)
+{
+	static struct seen s;
+	static struct lab_diagnosis d;
+
+	for (size_t i = 0; i < LAB_ARRAY_SIZE(all); i++) {
+		const struct expected *e = &all[i];
+		const struct lab_diag_report *r = &s.r[0];
+
+		read_message(&s, e->file);
+		lab_diagnose(r, &d);
+		if (getenv("VERBOSE"))
+			print_message("%s\n", e->file);
+		assert_int_equal(s.n, e->messages);
+		assert_string_equal(r->comm, e->comm);
+		assert_string_equal(r->kernel, e->kernel);
+		assert_string_equal(r->caller, e->caller);
+		assert_string_equal(r->module, e->module);
+		assert_int_equal(r->order, e->order);
+		assert_int_equal(d.gfp & ~__LAB_GFP_ATOMIC, e->gfp);
+		assert_string_equal(d.share, e->share);
+		assert_int_equal(d.rules, e->rules);
+		assert_string_equal(lab_diag_gate_name(d.gate), lab_diag_gate_name(e->gate));
+		assert_true(d.text[0] != '\0');
+	}
+}
+
+/**
+ * 4.9, GFP_ATOMIC, order 0, pages of 4 kB. Normal: free 24148 / 4 = 6037, min 65640 / 4 = 16410; a half off
+ * leaves 8205, a quarter of it (2051) off 6154: 6037 <= 6154, watermark, 6155 - 6037 = 118 pages missing.
+ * DMA32: free 62607, min 481, minus 240, minus 60: 181; lowmem_reserve for Normal (index 2) 62446; 62607 <= 181
+ * + 62446 = 62627, though far over 181: lowmem_reserve, 21 missing.
+ */
+static void
+test_dcache_closed_two_gates(void **state)
+{
+	static struct seen s;
+	static struct lab_diagnosis d;
+	const struct lab_diag_zone_verdict *v;
+
+	read_message(&s, "linux-4.9-dcache");
+	lab_diagnose(&s.r[0], &d);
+	v = verdict_on(&s.r[0], &d, 0, LAB_DIAG_NORMAL);
+	assert_int_equal(v->gate, LAB_DIAG_WATERMARK);
+	assert_int_equal(v->v.mark, 16410);
+	assert_int_equal(v->v.min, 6154);
+	assert_int_equal(v->v.free, 6037);
+	assert_int_equal(v->lacks, 118);
+	v = verdict_on(&s.r[0], &d, 0, LAB_DIAG_DMA32);
+	assert_int_equal(v->gate, LAB_DIAG_LOWMEM_RESERVE);
+	assert_int_equal(v->v.min, 181);
+	assert_int_equal(v->v.lowmem_reserve, 62446);
+	assert_int_equal(v->lacks, 21);
+	assert_int_equal(s.r[0].zones[d.zone].type, LAB_DIAG_NORMAL);
+}
+
+/**
+ * What would have helped there: 118 pages more out of everybody else's reach. The atomic share of min is 5/8: the
+ * smallest mark m with m - 3/8 m >= 16410 - 6154 + 118 = 10374 is 16598 or 16599, by truncation 16599 - (16599 - 8299
+ * - 2075 = 6225) = 10374. min_free_kbytes is about what the marks add up to: 65640 + 1924 = 67564; times
+ * 16599 / 16410: 68342, rounded up to whole MiB: 68608.
+ */
+static void
+test_dcache_min_free_kbytes(void **state)
+{
+	static struct seen s;
+	static struct lab_diagnosis d;
+
+	read_message(&s, "linux-4.9-dcache");
+	lab_diagnose(&s.r[0], &d);
+	assert_true(d.nr_changes >= 2);
+	assert_int_equal(d.changes[0].helps, LAB_DIAG_HELPS);
+	assert_string_equal(d.changes[0].what, "vm.min_free_kbytes = 68608 (now about 67564)");
+	assert_int_equal(d.changes[1].helps, LAB_DIAG_MAY_HELP);
+	assert_string_equal(d.changes[1].what, "vm.watermark_scale_factor");
+	assert_non_null(
+		strstr(d.changes[1].effect, "does not enlarge the reserve of atomic requests"));
+}
+
+/** 2.6.38: free 566, min 3306: 3306 - 1653 = 1653, minus 413: 1240. 566 <= 1240, 675 missing. */
+static void
+test_zfs_watermark_of_old(void **state)
+{
+	static struct seen s;
+	static struct lab_diagnosis d;
+	const struct lab_diag_zone_verdict *v;
+
+	read_message(&s, "linux-2.6.38-zfs");
+	lab_diagnose(&s.r[0], &d);
+	v = verdict_on(&s.r[0], &d, 0, LAB_DIAG_NORMAL);
+	assert_int_equal(v->v.min, 1240);
+	assert_int_equal(v->lacks, 675);
+	/* 48312 kB in blocks, and nothing of the marks: that is not enough to tell */
+	assert_int_equal(verdict_on(&s.r[0], &d, 0, LAB_DIAG_DMA32)->gate, LAB_DIAG_NO_FIGURES);
+	assert_int_equal(find_zone(&s.r[0], 0, LAB_DIAG_DMA32)->blocks[1], 3276);
+}
+
+/** free 62086 - 1023 (order 10) - 60234 of CMA = 829 > 230 = 3/8 of 611: pages enough, and the only block
+ *  of order 10 in CMA's list. */
+static void
+test_csky_cma(void **state)
+{
+	static struct seen s;
+	static struct lab_diagnosis d;
+	const struct lab_diag_zone_verdict *v;
+
+	read_message(&s, "linux-4.9-csky-cma");
+	lab_diagnose(&s.r[0], &d);
+	v = verdict_on(&s.r[0], &d, 0, LAB_DIAG_NORMAL);
+	assert_int_equal(v->v.free, 829);
+	assert_int_equal(v->v.unusable, 60234);
+	assert_int_equal(v->v.min, 230);
+	assert_int_equal(v->gate, LAB_DIAG_CMA);
+	assert_int_equal(v->lacks, 0);
+}
+
+/** free 431 > min 349: by its own figures kswapd would have been served. */
+static void
+test_kswapd_would_be_served(void **state)
+{
+	static struct seen s;
+	static struct lab_diagnosis d;
+
+	read_message(&s, "linux-2.6-arm-kswapd");
+	lab_diagnose(&s.r[0], &d);
+	assert_int_equal(d.zones[0].v.min, 349);
+	assert_int_equal(d.zones[0].spare, 431 - 349 - 1);
+	assert_int_equal(d.nr_changes, 0);
+}
+
+static void
+test_vmalloc_is_another_matter(void **state)
+{
+	static struct seen s;
+	static struct lab_diagnosis d;
+
+	read_message(&s, "linux-3.2-vmalloc");
+	assert_true(s.r[0].vmalloc);
+	lab_diagnose(&s.r[0], &d);
+	assert_non_null(strstr(d.text, "vmalloc"));
+	assert_int_equal(d.nr_changes, 0);
+}
+
+static void
+test_two_messages_in_one_paste(void **state)
+{
+	static struct seen s;
+
+	read_message(&s, "linux-3.10-seagate");
+	assert_int_equal(s.n, 2);
+	assert_int_equal(s.r[0].cpu, 21);
+	assert_string_equal(s.r[1].comm, "swapper/44");
+	assert_int_equal(s.r[1].cpu, 44);
+	assert_int_equal(s.r[0].line, 2);
+	assert_int_equal(s.r[1].line, 8);
+}
+
+static void
+test_suppressed_and_slab(void **state)
+{
+	static struct seen s;
+
+	read_message(&s, "linux-4.18-slub");
+	assert_int_equal(s.r[0].suppressed, 59);
+	read_message(&s, "linux-3.1-slub");
+	assert_string_equal(s.r[0].cache, "kmalloc-2048");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_message),
+		cmocka_unit_test(test_dcache_closed_two_gates),
+		cmocka_unit_test(test_dcache_min_free_kbytes),
+		cmocka_unit_test(test_zfs_watermark_of_old),
+		cmocka_unit_test(test_csky_cma),
+		cmocka_unit_test(test_kswapd_would_be_served),
+		cmocka_unit_test(test_vmalloc_is_another_matter),
+		cmocka_unit_test(test_two_messages_in_one_paste),
+		cmocka_unit_test(test_suppressed_and_slab),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
