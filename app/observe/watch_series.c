@@ -189,12 +189,11 @@ static int
 take(struct watch *w, bool slow)
 {
 	struct watch_now n = {0};
-	int err = lab_kmon_read(w->kmon, &w->totals);
+	int err = lab_nics_read(w->nics, slow);
 
-	if (!err)
-		err = lab_nics_read(w->nics, slow);
 	if (err)
 		return err;
+	lab_kmon_read(w->kmon, &w->totals);
 	if (slow)
 		lab_kzones_read(&w->zones);
 	take_kernel(&w->totals, &n);
@@ -292,10 +291,8 @@ finish(struct watch *w)
 	lab_kmon_detach(w->kmon); /* so that series, ledger and tables tell of the same packets */
 	err = sample(w, &now);
 	w->end_ns = now_ns();
-	if (!err)
-		err = lab_kmon_settle(w->kmon, &w->totals);
-	if (!err)
-		take_kernel(&w->totals, &w->now);
+	lab_kmon_settle(w->kmon, &w->totals);
+	take_kernel(&w->totals, &w->now);
 	lab_kmon_update_missed(w->kmon);
 	return err;
 }

@@ -34,16 +34,20 @@ const volatile __u32 latency_every = 1; /* of the atomic requests one in so many
 #define ATTEMPT_NS     100000000ULL /* a second request later than that is another matter */
 #define DETAILS_SECOND 200          /* a CPU's */
 
+/* The two that are read at every sample lie in memory that the process maps: a look at a per-CPU map would be a system call
+ * that allocates room for all CPUs, at high order, which is what is being watched. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* as many as CPUs, set before loading */
 	__type(key, __u32);
 	__type(value, struct kmon_alloc);
 } allocs SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* as many as CPUs, set before loading */
 	__type(key, __u32);
 	__type(value, struct kmon_events);
 } events SEC(".maps");
@@ -99,17 +103,17 @@ at_most(__u32 v, __u32 most)
 static __always_inline struct kmon_alloc *
 my_allocs(void)
 {
-	__u32 zero = 0;
+	__u32 cpu = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&allocs, &zero);
+	return bpf_map_lookup_elem(&allocs, &cpu);
 }
 
 static __always_inline struct kmon_events *
 my_events(void)
 {
-	__u32 zero = 0;
+	__u32 cpu = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&events, &zero);
+	return bpf_map_lookup_elem(&events, &cpu);
 }
 
 /* ------------------------------------------------------------- page allocations */

@@ -167,10 +167,10 @@ const struct lab_kmon_column *lab_kmon_columns(const struct lab_kmon *k, unsigne
 /** Bring the columns' `missed` up to date: a system call a program. */
 void lab_kmon_update_missed(struct lab_kmon *k);
 
-/** Totals now: two system calls. @return 0, or what the kernel said */
-int lab_kmon_read(struct lab_kmon *k, struct lab_kmon_totals *out);
-/** Attempts that still wait for their second request become unresolved with this; at the end of a run. */
-int lab_kmon_settle(struct lab_kmon *k, struct lab_kmon_totals *out);
+/** Totals now. No system call: the programs count in memory that is mapped here. */
+void lab_kmon_read(const struct lab_kmon *k, struct lab_kmon_totals *out);
+/** As lab_kmon_read(), with attempts that still wait for their second request as unresolved: after a run. */
+void lab_kmon_settle(const struct lab_kmon *k, struct lab_kmon_totals *out);
 /** Who was refused, the most frequent first. @return how many (at most max), or a negative errno */
 int lab_kmon_failures(struct lab_kmon *k, struct lab_kmon_who *out, unsigned int max);
 /** Why packets were dropped, the most frequent first. @return how many (at most max), -errno */

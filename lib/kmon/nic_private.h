@@ -15,7 +15,8 @@ void nic_follow(uint64_t *total, uint64_t *base, uint64_t now);
 
 /** A netlink socket, and of generic netlink the number of its family. */
 struct nic_netlink {
-	int fd; /* below 0: not open */
+	int fd;        /* below 0: not open */
+	size_t length; /* of a datagram that is taken */
 	unsigned int seq, family;
 };
 

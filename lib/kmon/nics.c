@@ -74,10 +74,13 @@ on_base(int ifindex, const struct rtnl_link_stats64 *s, void *arg)
 
 	if (d == NULL)
 		return;
-	on_stats(ifindex, s, arg);
-	d->base = d->nic;
-	d->nic.rx_packets = d->nic.rx_dropped = d->nic.rx_missed = d->nic.rx_errors = 0;
-	d->nic.rx_nohandler = d->nic.tx_packets = d->nic.tx_dropped = 0;
+	d->base.rx_packets = s->rx_packets;
+	d->base.rx_dropped = s->rx_dropped;
+	d->base.rx_missed = s->rx_missed_errors;
+	d->base.rx_errors = s->rx_errors;
+	d->base.rx_nohandler = s->rx_nohandler;
+	d->base.tx_packets = s->tx_packets;
+	d->base.tx_dropped = s->tx_dropped;
 }
 
 static void
@@ -173,9 +176,17 @@ find_devices(struct lab_nics *n, const char *const *names, unsigned int nr, char
 /* ------------------------------------------------------------------------ life */
 
 static int
+read_stats(struct lab_nics *n, nic_stats_fn fn)
+{
+	int err = nic_netlink_stats(&n->route, fn, n);
+
+	return err == -EMSGSIZE ? nic_netlink_stats(&n->route, fn, n) : err;
+}
+
+static int
 take_base(struct lab_nics *n)
 {
-	int err = nic_netlink_stats(&n->route, on_base, n);
+	int err = read_stats(n, on_base);
 
 	if (n->has_netdev && nic_netlink_qstats(&n->netdev, on_qstats, n))
 		n->has_netdev = false;
@@ -240,7 +251,7 @@ lab_nics_close(struct lab_nics *n)
 int
 lab_nics_read(struct lab_nics *n, bool slow)
 {
-	int err = nic_netlink_stats(&n->route, on_stats, n);
+	int err = read_stats(n, on_stats);
 
 	if (err || !slow)
 		return err;
