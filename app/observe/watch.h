@@ -90,6 +90,9 @@ json_t *watch_memory_json(
 /** All figures but the series. NULL: memory is short. */
 json_t *watch_json(
 	struct watch *w, const struct lab_ledger *ledger, const struct lab_corr_result *corr);
+/** As a table for people. @return 0, -errno */
+int watch_print(const json_t *live, const struct lab_ledger *ledger,
+	const struct lab_corr_result *corr, FILE *out);
 /** Write the files. @return 0, -errno; *which is the file that it failed for */
 int watch_write(struct watch *w, const struct lab_ledger *ledger,
 	const struct lab_corr_result *corr, const json_t *live, const char **which);
