@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,8 @@ begin(struct watch *w)
 		err = watch_begin(w, why, sizeof(why));
 	if (err)
 		return refuse(err, why);
+	/* the kernel's BTF has been read; where memory is short, its 10 MB are better elsewhere */
+	malloc_trim(0);
 	err = lab_kmon_drop_capabilities();
 	if (err)
 		return observe_error("watch", "capabilities cannot be dropped: %s", strerror(-err));

@@ -12,10 +12,10 @@
 #include <lab_report.h>
 
 #define WATCH_MAX_DEVICES 32
-#define WATCH_CAPACITY    (1u << 16) /* samples that are kept */
-#define WATCH_MAX_STACKS  64         /* sorts of failure with their stacks */
-#define WATCH_MAX_REASONS 24         /* drop reasons with a name of their own in the ledger */
-#define WATCH_SLOW_NS     100000000  /* what is dear to read is read so often at most */
+#define WATCH_CAPACITY    32767     /* samples that are kept: 5 minutes of 10 ms, 8 MB */
+#define WATCH_MAX_STACKS  64        /* sorts of failure with their stacks */
+#define WATCH_MAX_REASONS 24        /* drop reasons with a name of their own in the ledger */
+#define WATCH_SLOW_NS     100000000 /* what is dear to read is read so often at most */
 
 /** The series that the report and the correlations name. */
 #define SERIES_OFFERED  "offered"

@@ -288,6 +288,7 @@ prepare_reading(struct lab_kmon *k)
 	k->scratch = calloc(k->nr_cpus, sizeof(struct kmon_latency) + 8);
 	if (k->scratch == NULL)
 		return -ENOMEM;
+	k->skel->bss->counting = 1; /* what is run by lab_kmon_test_run() counts */
 	k->ring = ring_buffer__new(bpf_map__fd(k->skel->maps.details), on_record, k, NULL);
 	return k->ring ? 0 : -errno;
 }
@@ -339,12 +340,22 @@ int
 lab_kmon_attach(struct lab_kmon *k, char *why, size_t len)
 {
 	libbpf_print_fn_t print = libbpf_set_print(NULL);
-	int err = attach_all(k);
+	int err;
 
+	k->skel->bss->counting = 0;
+	err = attach_all(k);
 	libbpf_set_print(print);
 	if (err)
 		explain(k, err, why, len);
+	else
+		__atomic_store_n(&k->skel->bss->counting, 1, __ATOMIC_RELEASE);
 	return err;
+}
+
+void
+lab_kmon_stop(struct lab_kmon *k)
+{
+	__atomic_store_n(&k->skel->bss->counting, 0, __ATOMIC_RELEASE);
 }
 
 int

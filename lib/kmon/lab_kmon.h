@@ -155,9 +155,14 @@ struct lab_kmon;
  * @return 0, -EPERM (capabilities), -ENOTSUP (no BTF, no BPF, or not these programs), -ENOMEM, ...
  */
 int lab_kmon_open(struct lab_kmon **k, const struct lab_kmon_opts *opts, char *why, size_t len);
-/** Attach what was opened idle: counting begins. Before the capabilities are dropped. @return as lab_kmon_open() */
+/**
+ * Attach what was opened idle. Counting begins for all programs at once, as this returns. Before the capabilities
+ * are dropped. @return as lab_kmon_open()
+ */
 int lab_kmon_attach(struct lab_kmon *k, char *why, size_t len);
-/** Counting ends, and all figures stand still; they can be read until the end. Needs no capability. */
+/** Counting ends for all programs at once, and all figures stand still. They can be read until the end. */
+void lab_kmon_stop(struct lab_kmon *k);
+/** Detach what was attached. Takes a while; needs no capability. */
 void lab_kmon_detach(struct lab_kmon *k);
 /** Detach and free. NULL is accepted. */
 void lab_kmon_close(struct lab_kmon *k);
@@ -278,6 +283,8 @@ int lab_nics_open(
 	struct lab_nics **nics, const char *const *names, unsigned int n, char *why, size_t len);
 /** Free it. NULL is accepted. */
 void lab_nics_close(struct lab_nics *nics);
+/** Count from here. @return 0, -errno */
+int lab_nics_restart(struct lab_nics *nics);
 /**
  * Read the counters: stats64 always; with slow also queue statistics and the drivers' own, which may take
  * long.
