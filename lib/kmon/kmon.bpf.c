@@ -34,8 +34,8 @@ const volatile __u32 latency_every = 1; /* of the atomic requests one in so many
 /* All programs begin and end at one instant, though it takes a while to attach them. */
 int counting = 0;
 
-#define ATTEMPT_NS     100000000ULL /* a second request later than that is another matter */
-#define DETAILS_SECOND 200          /* a CPU's */
+#define ATTEMPT_NS     20000000ULL /* a second request later than that is another matter */
+#define DETAILS_SECOND 200         /* a CPU's */
 
 /* The two that are read at every sample lie in memory that the process maps: a look at a per-CPU map would be a system call
  * that allocates room for all CPUs, at high order, which is what is being watched. */
@@ -187,13 +187,22 @@ tell(void *ctx, struct kmon_alloc *a, const struct kmon_attempt *r)
 	bpf_ringbuf_submit(f, BPF_RB_NO_WAKEUP);
 }
 
-/* Is this request the second one of the attempt: smaller, by the same thread, with the same right? An
- * interrupt's own request in between has another order or meets the time limit. */
+static __always_inline int
+is_attempt(__u32 gfp)
+{
+	return (gfp & gfp_attempt) == gfp_attempt;
+}
+
+/* Is this request the second one of the attempt: by the same thread, with the same right, for less, or for as much in
+ * earnest (SLUB asks twice for order 0, too)? An interrupt's own request in between is for more, has another right, or
+ * is an attempt itself. */
 static __always_inline int
 is_second(const struct kmon_attempt *first, const struct kmon_attempt *r)
 {
-	return first->pid == r->pid && r->order < first->order &&
-	       !((first->gfp ^ r->gfp) & gfp_high) && r->ns - first->ns < ATTEMPT_NS;
+	if (first->pid != r->pid || ((first->gfp ^ r->gfp) & gfp_high) ||
+		r->ns - first->ns >= ATTEMPT_NS)
+		return 0;
+	return r->order < first->order || (r->order == first->order && !is_attempt(r->gfp));
 }
 
 static __always_inline void
@@ -218,7 +227,7 @@ refused(void *ctx, struct kmon_alloc *a, struct kmon_attempt *r)
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	if (r->gfp & gfp_account) {
 		count_failure(a, r, KMON_MEMCG);
-	} else if (r->order > 0 && (r->gfp & gfp_attempt) == gfp_attempt) {
+	} else if (is_attempt(r->gfp)) {
 		if (a->attempt.valid)
 			count_failure(a, &a->attempt, KMON_UNRESOLVED);
 		r->valid = 1;

@@ -46,10 +46,10 @@ enum lab_kmon_class {
 /** What a request that got no page came to. */
 enum lab_kmon_kind {
 	LAB_KMON_TERMINAL, /**< the caller has no page */
-	/** An attempt (high order, NOWARN and NORETRY) whose smaller second request was served: benign. */
+	/** An attempt (NOWARN and NORETRY) whose second request, smaller or in earnest, was served: benign. */
 	LAB_KMON_FALLBACK,
-	LAB_KMON_SUPERSEDED, /**< an attempt whose smaller second request failed, and is counted itself */
-	LAB_KMON_UNRESOLVED, /**< an attempt whose second request was not seen within 0.1 s on its CPU */
+	LAB_KMON_SUPERSEDED, /**< an attempt whose second request failed, and is counted itself */
+	LAB_KMON_UNRESOLVED, /**< an attempt whose second request was not seen within 20 ms on its CPU */
 	LAB_KMON_MEMCG, /**< __GFP_ACCOUNT: the limit of a cgroup may be what refused it, and not the zone */
 	LAB_KMON_NR_KINDS,
 };
