@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
-# Completion of labyrinth's options for bash: source this file, or put it where bash-completion looks
+# Completion of the options of labyrinth and labyrinth-observe for bash: source this file, or put it where bash-completion looks
 # (pkg-config --variable=completionsdir bash-completion) under the name labyrinth.
 # Options before the "--" are EAL's; those after it are asked of the program itself.
 
@@ -41,4 +41,30 @@ _labyrinth() {
     [[ ${#COMPREPLY[@]} -ne 1 || ${COMPREPLY[0]} != *= ]] || compopt -o nospace
 }
 
+# A subcommand, then its own long options.
+_labyrinth_observe() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    COMPREPLY=()
+    if [ "$COMP_CWORD" = 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$("$1" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p') --help --version" -- "$cur")
+        return
+    fi
+    [ "$cur" != "=" ] || cur=
+    [ "$prev" != "=" ] || prev=${COMP_WORDS[COMP_CWORD - 2]}
+    case $prev in
+        -n | --dev) mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/class/net 2>/dev/null)" -- "$cur") ;;
+        -j | --json | -H | --html) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+        -f | --format) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$cur") ;;
+        *)
+            if [[ $cur == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "$(_labyrinth_options "$1" "${COMP_WORDS[1]}" --help)" -- "$cur")
+            else
+                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            fi
+            ;;
+    esac
+    [[ ${#COMPREPLY[@]} -ne 1 || ${COMPREPLY[0]} != *= ]] || compopt -o nospace
+}
+
 complete -F _labyrinth labyrinth
+complete -F _labyrinth_observe labyrinth-observe

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,8 @@ begin(struct watch *w)
 		err = watch_begin(w, why, sizeof(why));
 	if (err)
 		return refuse(err, why);
+	/* the kernel's BTF has been read; where memory is short, its 10 MB are better elsewhere */
+	malloc_trim(0);
 	err = lab_kmon_drop_capabilities();
 	if (err)
 		return observe_error("watch", "capabilities cannot be dropped: %s", strerror(-err));
@@ -80,26 +83,41 @@ begin(struct watch *w)
 	return rc ? rc : check_writable(w->opt.html);
 }
 
+static bool
+to_stdout(const char *file)
+{
+	return file && !strcmp(file, "-");
+}
+
+static int
+show_json(const json_t *live, const struct lab_ledger *ledger, const struct lab_corr_result *corr)
+{
+	json_t *all = json_copy((json_t *)live);
+	int err = all ? 0 : -ENOMEM;
+
+	if (!err) {
+		json_object_set_new(all, "ledger", lab_json_ledger(ledger));
+		json_object_set_new(all, "correlation", lab_json_correlation(corr));
+		err = lab_display(all, LAB_FORMAT_JSON, stdout);
+	}
+	json_decref(all);
+	return err;
+}
+
 static int
 show(struct watch *w, const struct lab_ledger *ledger, const struct lab_corr_result *corr)
 {
-	json_t *live = watch_json(w, ledger, corr), *all = json_object();
+	json_t *live = watch_json(w, ledger, corr);
 	const char *which = "";
-	int err = live && all ? 0 : -ENOMEM;
+	int err = live ? 0 : -ENOMEM;
 
-	if (!err) {
-		json_object_update(all, live);
-		json_object_set_new(all, "ledger", lab_json_ledger(ledger));
-		json_object_set_new(all, "correlation", lab_json_correlation(corr));
-		/* whoever sends a report to standard output wants that and nothing else there */
-		if (!(w->opt.json && !strcmp(w->opt.json, "-")) &&
-			!(w->opt.html && !strcmp(w->opt.html, "-")))
-			err = lab_display(all, w->opt.format, stdout);
-	}
+	/* whoever sends a report to standard output wants that and nothing else there */
+	if (!err && !to_stdout(w->opt.json) && !to_stdout(w->opt.html))
+		err = w->opt.format == LAB_FORMAT_JSON ? show_json(live, ledger, corr)
+						       : watch_print(live, ledger, corr, stdout);
 	if (!err && (w->opt.json || w->opt.html))
 		err = watch_write(w, ledger, corr, live, &which);
 	json_decref(live);
-	json_decref(all);
 	if (err)
 		return observe_error("watch", "%s%s%s", which, *which ? ": " : "", strerror(-err));
 	return OBSERVE_OK;

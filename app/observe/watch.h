@@ -12,10 +12,10 @@
 #include <lab_report.h>
 
 #define WATCH_MAX_DEVICES 32
-#define WATCH_CAPACITY    (1u << 16) /* samples that are kept */
-#define WATCH_MAX_STACKS  64         /* sorts of failure with their stacks */
-#define WATCH_MAX_REASONS 24         /* drop reasons with a name of their own in the ledger */
-#define WATCH_SLOW_NS     100000000  /* what is dear to read is read so often at most */
+#define WATCH_CAPACITY    32767     /* samples that are kept: 5 minutes of 10 ms, 8 MB */
+#define WATCH_MAX_STACKS  64        /* sorts of failure with their stacks */
+#define WATCH_MAX_REASONS 24        /* drop reasons with a name of their own in the ledger */
+#define WATCH_SLOW_NS     100000000 /* what is dear to read is read so often at most */
 
 /** The series that the report and the correlations name. */
 #define SERIES_OFFERED  "offered"
@@ -90,6 +90,9 @@ json_t *watch_memory_json(
 /** All figures but the series. NULL: memory is short. */
 json_t *watch_json(
 	struct watch *w, const struct lab_ledger *ledger, const struct lab_corr_result *corr);
+/** As a table for people. @return 0, -errno */
+int watch_print(const json_t *live, const struct lab_ledger *ledger,
+	const struct lab_corr_result *corr, FILE *out);
 /** Write the files. @return 0, -errno; *which is the file that it failed for */
 int watch_write(struct watch *w, const struct lab_ledger *ledger,
 	const struct lab_corr_result *corr, const json_t *live, const char **which);

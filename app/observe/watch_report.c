@@ -136,6 +136,19 @@ by_n(const void *a, const void *b)
 	return x->n < y->n ? 1 : x->n > y->n ? -1 : 0;
 }
 
+/* The innermost frames are those of the program that took the stack, where they have names. */
+static unsigned int
+own_frames(const struct watch *w, const struct lab_kmon_failure *f)
+{
+	unsigned int k = 0;
+	char symbol[160];
+
+	while (k < f->frames &&
+		strstr(lab_kmon_symbol(w->kmon, f->stack[k], symbol, sizeof(symbol)), "bpf_"))
+		k++;
+	return k;
+}
+
 static json_t *
 stacks_json(struct watch *w)
 {
@@ -147,7 +160,7 @@ stacks_json(struct watch *w)
 		const struct lab_kmon_failure *f = &w->stack[i].first;
 		json_t *frames = json_array();
 
-		for (unsigned int k = 0; k < f->frames; k++)
+		for (unsigned int k = own_frames(w, f); k < f->frames; k++)
 			json_array_append_new(
 				frames, json_string(lab_kmon_symbol(
 						w->kmon, f->stack[k], symbol, sizeof(symbol))));

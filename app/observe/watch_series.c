@@ -14,6 +14,8 @@
 #include "../labyrinth/signals.h"
 #include "watch.h"
 
+#define MAX_SERIES (20 + LAB_KMON_NR_DROPS)
+
 static uint64_t
 now_ns(void)
 {
@@ -81,8 +83,10 @@ add_all(struct watch *w)
 int
 watch_series_init(struct watch *w)
 {
-	int rc = lab_series_set_create(
-		&w->set, w->opt.interval_ns, WATCH_CAPACITY, 32 + LAB_KMON_NR_DROPS);
+	/* touched as a whole when it is made: no more of it than the run can fill */
+	uint64_t fits = w->opt.duration_ns / w->opt.interval_ns + 16;
+	size_t capacity = w->opt.duration_ns && fits < WATCH_CAPACITY ? fits : WATCH_CAPACITY;
+	int rc = lab_series_set_create(&w->set, w->opt.interval_ns, capacity, MAX_SERIES);
 
 	w->slow_every = w->opt.interval_ns >= WATCH_SLOW_NS
 				? 1
@@ -189,12 +193,11 @@ static int
 take(struct watch *w, bool slow)
 {
 	struct watch_now n = {0};
-	int err = lab_kmon_read(w->kmon, &w->totals);
+	int err = lab_nics_read(w->nics, slow);
 
-	if (!err)
-		err = lab_nics_read(w->nics, slow);
 	if (err)
 		return err;
+	lab_kmon_read(w->kmon, &w->totals);
 	if (slow)
 		lab_kzones_read(&w->zones);
 	take_kernel(&w->totals, &n);
@@ -274,11 +277,15 @@ over(const struct watch *w, uint64_t now)
 int
 watch_begin(struct watch *w, char *why, size_t len)
 {
+	int err = lab_kmon_attach(w->kmon, why, len);
+
 	/* all figures are 0 here, and what comes from now on belongs to the first sample */
 	w->begin_ns = now_ns();
+	if (!err)
+		err = lab_nics_restart(w->nics);
 	lab_series_start(w->set, w->begin_ns);
 	lab_kzones_read(&w->zones);
-	return lab_kmon_attach(w->kmon, why, len);
+	return err;
 }
 
 /* The last figures: what is read seldom, and attempts that nobody answered. */
@@ -289,13 +296,11 @@ finish(struct watch *w)
 	int err;
 
 	w->slow_every = 1;
-	lab_kmon_detach(w->kmon); /* so that series, ledger and tables tell of the same packets */
+	lab_kmon_stop(w->kmon); /* so that series, ledger and tables tell of the same packets */
 	err = sample(w, &now);
 	w->end_ns = now_ns();
-	if (!err)
-		err = lab_kmon_settle(w->kmon, &w->totals);
-	if (!err)
-		take_kernel(&w->totals, &w->now);
+	lab_kmon_settle(w->kmon, &w->totals);
+	take_kernel(&w->totals, &w->now);
 	lab_kmon_update_missed(w->kmon);
 	return err;
 }

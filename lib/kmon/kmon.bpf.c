@@ -31,19 +31,26 @@ const volatile __u32 drop_reason_none = 0;
 const volatile __u8 drop_category[KMON_REASONS];
 const volatile __u32 latency_every = 1; /* of the atomic requests one in so many is timed */
 
-#define ATTEMPT_NS     100000000ULL /* a second request later than that is another matter */
-#define DETAILS_SECOND 200          /* a CPU's */
+/* All programs begin and end at one instant, though it takes a while to attach them. */
+int counting = 0;
 
+#define ATTEMPT_NS     20000000ULL /* a second request later than that is another matter */
+#define DETAILS_SECOND 200         /* a CPU's */
+
+/* The two that are read at every sample lie in memory that the process maps: a look at a per-CPU map would be a system call
+ * that allocates room for all CPUs, at high order, which is what is being watched. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* as many as CPUs, set before loading */
 	__type(key, __u32);
 	__type(value, struct kmon_alloc);
 } allocs SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* as many as CPUs, set before loading */
 	__type(key, __u32);
 	__type(value, struct kmon_events);
 } events SEC(".maps");
@@ -99,17 +106,17 @@ at_most(__u32 v, __u32 most)
 static __always_inline struct kmon_alloc *
 my_allocs(void)
 {
-	__u32 zero = 0;
+	__u32 cpu = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&allocs, &zero);
+	return counting ? bpf_map_lookup_elem(&allocs, &cpu) : NULL;
 }
 
 static __always_inline struct kmon_events *
 my_events(void)
 {
-	__u32 zero = 0;
+	__u32 cpu = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&events, &zero);
+	return counting ? bpf_map_lookup_elem(&events, &cpu) : NULL;
 }
 
 /* ------------------------------------------------------------- page allocations */
@@ -180,13 +187,22 @@ tell(void *ctx, struct kmon_alloc *a, const struct kmon_attempt *r)
 	bpf_ringbuf_submit(f, BPF_RB_NO_WAKEUP);
 }
 
-/* Is this request the second one of the attempt: smaller, by the same thread, with the same right? An
- * interrupt's own request in between has another order or meets the time limit. */
+static __always_inline int
+is_attempt(__u32 gfp)
+{
+	return (gfp & gfp_attempt) == gfp_attempt;
+}
+
+/* Is this request the second one of the attempt: by the same thread, with the same right, for less, or for as much in
+ * earnest (SLUB asks twice for order 0, too)? An interrupt's own request in between is for more, has another right, or
+ * is an attempt itself. */
 static __always_inline int
 is_second(const struct kmon_attempt *first, const struct kmon_attempt *r)
 {
-	return first->pid == r->pid && r->order < first->order &&
-	       !((first->gfp ^ r->gfp) & gfp_high) && r->ns - first->ns < ATTEMPT_NS;
+	if (first->pid != r->pid || ((first->gfp ^ r->gfp) & gfp_high) ||
+		r->ns - first->ns >= ATTEMPT_NS)
+		return 0;
+	return r->order < first->order || (r->order == first->order && !is_attempt(r->gfp));
 }
 
 static __always_inline void
@@ -211,7 +227,7 @@ refused(void *ctx, struct kmon_alloc *a, struct kmon_attempt *r)
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	if (r->gfp & gfp_account) {
 		count_failure(a, r, KMON_MEMCG);
-	} else if (r->order > 0 && (r->gfp & gfp_attempt) == gfp_attempt) {
+	} else if (is_attempt(r->gfp)) {
 		if (a->attempt.valid)
 			count_failure(a, &a->attempt, KMON_UNRESOLVED);
 		r->valid = 1;
@@ -379,7 +395,7 @@ on_alloc_enter(__u64 *ctx)
 	__u32 zero = 0, gfp = ctx[0], order = ctx[1];
 	struct kmon_timed *t;
 
-	if (class_of(gfp) != KMON_ATOMIC)
+	if (class_of(gfp) != KMON_ATOMIC || !counting)
 		return 0;
 	t = bpf_map_lookup_elem(&timed, &zero);
 	if (!t || ++t->skipped < latency_every)

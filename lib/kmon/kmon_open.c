@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "kmon_private.h"
 #include "lab_base.h"
@@ -122,6 +123,9 @@ load(struct lab_kmon *k, const struct lab_kmon_opts *opts, int only, char *log, 
 	if (skel == NULL)
 		return NULL;
 	fill_rodata(k, opts, skel);
+	err = bpf_map__set_max_entries(skel->maps.allocs, k->nr_cpus);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.events, k->nr_cpus);
 	for (int p = 0; p < NR_PROGRAMS && !err; p++) {
 		struct bpf_program *prog =
 			bpf_object__find_program_by_name(skel->obj, programs[p].program);
@@ -259,19 +263,32 @@ on_record(void *ctx, void *data, size_t size)
 	return 0;
 }
 
+static const void *
+map_values(const struct lab_kmon *k, const struct bpf_map *map, size_t size)
+{
+	void *v = mmap(NULL, size * k->nr_cpus, PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return v == MAP_FAILED ? NULL : v;
+}
+
+static void
+unmap_values(const struct lab_kmon *k, const void *values, size_t size)
+{
+	if (values)
+		munmap((void *)values, size * k->nr_cpus);
+}
+
 static int
 prepare_reading(struct lab_kmon *k)
 {
-	size_t largest = sizeof(struct kmon_latency);
-
-	if (sizeof(struct kmon_alloc) > largest)
-		largest = sizeof(struct kmon_alloc);
-	k->nr_cpus = libbpf_num_possible_cpus();
-	if (k->nr_cpus <= 0)
-		return -ENOTSUP;
-	k->scratch = calloc(k->nr_cpus, largest + 8);
+	k->allocs = map_values(k, k->skel->maps.allocs, sizeof(*k->allocs));
+	k->events = map_values(k, k->skel->maps.events, sizeof(*k->events));
+	if (k->allocs == NULL || k->events == NULL)
+		return -errno;
+	k->scratch = calloc(k->nr_cpus, sizeof(struct kmon_latency) + 8);
 	if (k->scratch == NULL)
 		return -ENOMEM;
+	k->skel->bss->counting = 1; /* what is run by lab_kmon_test_run() counts */
 	k->ring = ring_buffer__new(bpf_map__fd(k->skel->maps.details), on_record, k, NULL);
 	return k->ring ? 0 : -errno;
 }
@@ -307,6 +324,9 @@ open_all(struct lab_kmon *k, const struct lab_kmon_opts *opts, char *why, size_t
 			"CONFIG_DEBUG_INFO_BTF, and /sys be mounted");
 		return err;
 	}
+	k->nr_cpus = libbpf_num_possible_cpus();
+	if (k->nr_cpus <= 0)
+		return -ENOTSUP;
 	columns_init(k, opts);
 	err = load_what_it_takes(k, opts);
 	if (!err)
@@ -320,12 +340,22 @@ int
 lab_kmon_attach(struct lab_kmon *k, char *why, size_t len)
 {
 	libbpf_print_fn_t print = libbpf_set_print(NULL);
-	int err = attach_all(k);
+	int err;
 
+	k->skel->bss->counting = 0;
+	err = attach_all(k);
 	libbpf_set_print(print);
 	if (err)
 		explain(k, err, why, len);
+	else
+		__atomic_store_n(&k->skel->bss->counting, 1, __ATOMIC_RELEASE);
 	return err;
+}
+
+void
+lab_kmon_stop(struct lab_kmon *k)
+{
+	__atomic_store_n(&k->skel->bss->counting, 0, __ATOMIC_RELEASE);
 }
 
 int
@@ -371,6 +401,8 @@ lab_kmon_close(struct lab_kmon *k)
 		return;
 	lab_kmon_detach(k);
 	ring_buffer__free(k->ring);
+	unmap_values(k, k->allocs, sizeof(*k->allocs));
+	unmap_values(k, k->events, sizeof(*k->events));
 	kmon_bpf__destroy(k->skel);
 	kmon_names_fini(&k->names);
 	kmon_symbols_close(&k->symbols);

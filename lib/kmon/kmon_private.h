@@ -66,7 +66,9 @@ struct lab_kmon {
 	struct kmon_names names;
 	struct kmon_symbols symbols;
 	int nr_cpus;
-	void *scratch; /* one value of any per-CPU map, of all CPUs */
+	const struct kmon_alloc *allocs;  /* of each CPU, mapped */
+	const struct kmon_events *events; /* likewise */
+	void *scratch;                    /* one value of any per-CPU map, of all CPUs */
 	struct ring_buffer *ring;
 	lab_kmon_failure_fn fn; /* during a poll */
 	void *fn_arg;

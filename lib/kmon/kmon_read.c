@@ -29,6 +29,8 @@ _Static_assert((int)LAB_KMON_ORDERS == KMON_ORDERS && (int)LAB_KMON_TYPES == KMO
 _Static_assert((int)LAB_KMON_MEMCG == KMON_MEMCG && (int)LAB_KMON_NR_KINDS == KMON_NR_KINDS &&
 		       (int)LAB_KMON_MAY_SLEEP == KMON_MAY_SLEEP,
 	"both sides name the same things");
+_Static_assert(sizeof(struct kmon_reasons) <= sizeof(struct kmon_latency),
+	"the scratch memory holds a value of either");
 _Static_assert(KMON_HIST_BITS == LAB_HIST_BITS && KMON_HIST_BUCKETS <= LAB_HIST_BUCKETS,
 	"the kernel's histogram is the beginning of ours");
 
@@ -75,7 +77,7 @@ static void
 add(uint64_t *to, const kmon_u64 *from, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		to[i] += from[i];
+		to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 }
 
 static void
@@ -121,36 +123,22 @@ add_attempt(struct lab_kmon_totals *t, const struct kmon_attempt *r, const struc
 			 [r->order < KMON_ORDERS ? r->order : KMON_ORDERS - 1]++;
 }
 
-static int
-read_totals(struct lab_kmon *k, struct lab_kmon_totals *out, bool settle)
+void
+lab_kmon_read(const struct lab_kmon *k, struct lab_kmon_totals *out)
 {
-	const char *v = lookup(k, k->skel->maps.allocs, 0);
-
 	memset(out, 0, sizeof(*out));
-	for (int cpu = 0; v && cpu < k->nr_cpus; cpu++) {
-		const void *a = v + cpu * stride(sizeof(struct kmon_alloc));
-
-		add_allocs(out, a);
-		if (settle)
-			add_attempt(out, &((const struct kmon_alloc *)a)->attempt, &k->names);
+	for (int cpu = 0; cpu < k->nr_cpus; cpu++) {
+		add_allocs(out, &k->allocs[cpu]);
+		add_events(out, &k->events[cpu]);
 	}
-	if (v)
-		v = lookup(k, k->skel->maps.events, 0);
-	for (int cpu = 0; v && cpu < k->nr_cpus; cpu++)
-		add_events(out, (const void *)(v + cpu * stride(sizeof(struct kmon_events))));
-	return v ? 0 : -errno;
 }
 
-int
-lab_kmon_read(struct lab_kmon *k, struct lab_kmon_totals *out)
+void
+lab_kmon_settle(const struct lab_kmon *k, struct lab_kmon_totals *out)
 {
-	return read_totals(k, out, false);
-}
-
-int
-lab_kmon_settle(struct lab_kmon *k, struct lab_kmon_totals *out)
-{
-	return read_totals(k, out, true);
+	lab_kmon_read(k, out);
+	for (int cpu = 0; cpu < k->nr_cpus; cpu++)
+		add_attempt(out, &k->allocs[cpu].attempt, &k->names);
 }
 
 /* ------------------------------------------------------------- tables of a run */

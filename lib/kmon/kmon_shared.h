@@ -22,6 +22,7 @@ typedef unsigned long long kmon_u64;
 #define KMON_SUBSYSTEMS   8   /**< of drop reasons; the last stands for all above */
 #define KMON_REASONS      256 /**< of one subsystem; the last stands for all above */
 #define KMON_STACK_DEPTH  24  /**< frames kept of a failed request */
+#define KMON_CACHE_LINE   64  /**< CPUs lie beside each other */
 #define KMON_COMM_LEN     16
 #define KMON_NESTED       4    /**< allocations within each other on a CPU, timed */
 #define KMON_HIST_BITS    5    /**< as LAB_HIST_BITS */
@@ -78,7 +79,7 @@ struct kmon_alloc {
 	kmon_u64 window;       /**< second that details_used counts in */
 	kmon_u64 details_used;
 	struct kmon_attempt attempt;
-};
+} __attribute__((aligned(KMON_CACHE_LINE)));
 
 /** Of one CPU; each figure is written by one program. */
 struct kmon_events {
@@ -93,7 +94,7 @@ struct kmon_events {
 	kmon_u64 polled;    /**< packets that NAPI polls took from rings */
 	kmon_u64 freed;     /**< skbs freed as dropped without a reason, never received */
 	kmon_u64 drops[2][KMON_CATEGORIES]; /**< [1: had entered the stack] */
-};
+} __attribute__((aligned(KMON_CACHE_LINE)));
 
 /** Drops by reason, of one CPU and subsystem. */
 struct kmon_reasons {

@@ -46,10 +46,10 @@ enum lab_kmon_class {
 /** What a request that got no page came to. */
 enum lab_kmon_kind {
 	LAB_KMON_TERMINAL, /**< the caller has no page */
-	/** An attempt (high order, NOWARN and NORETRY) whose smaller second request was served: benign. */
+	/** An attempt (NOWARN and NORETRY) whose second request, smaller or in earnest, was served: benign. */
 	LAB_KMON_FALLBACK,
-	LAB_KMON_SUPERSEDED, /**< an attempt whose smaller second request failed, and is counted itself */
-	LAB_KMON_UNRESOLVED, /**< an attempt whose second request was not seen within 0.1 s on its CPU */
+	LAB_KMON_SUPERSEDED, /**< an attempt whose second request failed, and is counted itself */
+	LAB_KMON_UNRESOLVED, /**< an attempt whose second request was not seen within 20 ms on its CPU */
 	LAB_KMON_MEMCG, /**< __GFP_ACCOUNT: the limit of a cgroup may be what refused it, and not the zone */
 	LAB_KMON_NR_KINDS,
 };
@@ -155,9 +155,14 @@ struct lab_kmon;
  * @return 0, -EPERM (capabilities), -ENOTSUP (no BTF, no BPF, or not these programs), -ENOMEM, ...
  */
 int lab_kmon_open(struct lab_kmon **k, const struct lab_kmon_opts *opts, char *why, size_t len);
-/** Attach what was opened idle: counting begins. Before the capabilities are dropped. @return as lab_kmon_open() */
+/**
+ * Attach what was opened idle. Counting begins for all programs at once, as this returns. Before the capabilities
+ * are dropped. @return as lab_kmon_open()
+ */
 int lab_kmon_attach(struct lab_kmon *k, char *why, size_t len);
-/** Counting ends, and all figures stand still; they can be read until the end. Needs no capability. */
+/** Counting ends for all programs at once, and all figures stand still. They can be read until the end. */
+void lab_kmon_stop(struct lab_kmon *k);
+/** Detach what was attached. Takes a while; needs no capability. */
 void lab_kmon_detach(struct lab_kmon *k);
 /** Detach and free. NULL is accepted. */
 void lab_kmon_close(struct lab_kmon *k);
@@ -167,10 +172,10 @@ const struct lab_kmon_column *lab_kmon_columns(const struct lab_kmon *k, unsigne
 /** Bring the columns' `missed` up to date: a system call a program. */
 void lab_kmon_update_missed(struct lab_kmon *k);
 
-/** Totals now: two system calls. @return 0, or what the kernel said */
-int lab_kmon_read(struct lab_kmon *k, struct lab_kmon_totals *out);
-/** Attempts that still wait for their second request become unresolved with this; at the end of a run. */
-int lab_kmon_settle(struct lab_kmon *k, struct lab_kmon_totals *out);
+/** Totals now. No system call: the programs count in memory that is mapped here. */
+void lab_kmon_read(const struct lab_kmon *k, struct lab_kmon_totals *out);
+/** As lab_kmon_read(), with attempts that still wait for their second request as unresolved: after a run. */
+void lab_kmon_settle(const struct lab_kmon *k, struct lab_kmon_totals *out);
 /** Who was refused, the most frequent first. @return how many (at most max), or a negative errno */
 int lab_kmon_failures(struct lab_kmon *k, struct lab_kmon_who *out, unsigned int max);
 /** Why packets were dropped, the most frequent first. @return how many (at most max), -errno */
@@ -278,6 +283,8 @@ int lab_nics_open(
 	struct lab_nics **nics, const char *const *names, unsigned int n, char *why, size_t len);
 /** Free it. NULL is accepted. */
 void lab_nics_close(struct lab_nics *nics);
+/** Count from here. @return 0, -errno */
+int lab_nics_restart(struct lab_nics *nics);
 /**
  * Read the counters: stats64 always; with slow also queue statistics and the drivers' own, which may take
  * long.

@@ -203,11 +203,20 @@ nic_driver_open(struct nic_driver *d, int fd, const char *name)
 	names = get_names(fd, name, d->total);
 	err = names ? choose(d, names) : -errno;
 	free(names);
-	if (!err && d->nr)
-		err = get_values(d, fd, name);
-	for (unsigned int i = 0; i < d->nr && !err; i++)
-		d->base[i] = ((struct ethtool_stats *)d->buffer)->data[d->index[i]];
 	return err;
+}
+
+void
+nic_driver_restart(struct nic_driver *d, int fd, const char *name)
+{
+	const struct ethtool_stats *s = d->buffer;
+
+	if (d->nr && get_values(d, fd, name))
+		d->nr = 0; /* it does not tell its values: it has no counters for us */
+	for (unsigned int i = 0; i < d->nr; i++) {
+		d->base[i] = s->data[d->index[i]];
+		d->counter[i].value = 0;
+	}
 }
 
 int

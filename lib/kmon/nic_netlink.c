@@ -17,7 +17,17 @@
 #define QSTATS_RX_ALLOC_FAIL 12
 #define QSTATS_RX_HW_DROPS   13
 
-#define BUFFER_LEN 65536
+#define BUFFER_LEN 32768
+
+/* The kernel makes room for as much as is asked for, of high order if it can: a page is enough for figures, less what
+ * the skb adds to it. */
+static size_t
+first_length(void)
+{
+	long page = sysconf(_SC_PAGESIZE);
+
+	return (page < 8192 ? 4096 : 8192) - 320;
+}
 
 int
 nic_netlink_open(struct nic_netlink *nl, int protocol)
@@ -26,6 +36,7 @@ nic_netlink_open(struct nic_netlink *nl, int protocol)
 	int one = 1;
 
 	nl->seq = 0;
+	nl->length = first_length();
 	nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	if (nl->fd < 0)
 		return -errno;
@@ -94,18 +105,24 @@ static int
 answer(struct nic_netlink *nl, message_fn fn, void *arg)
 {
 	static _Thread_local char buf[BUFFER_LEN] __attribute__((aligned(8)));
+	bool cut = false;
 	int rc = 0;
 
 	while (rc == 0) {
-		ssize_t len = recv(nl->fd, buf, sizeof(buf), 0);
+		ssize_t len = recv(nl->fd, buf, nl->length, MSG_TRUNC);
 
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len < 0)
 			return -errno;
+		if ((size_t)len > nl->length) { /* the next ones will be whole */
+			len = (ssize_t)nl->length;
+			nl->length = sizeof(buf);
+			cut = true;
+		}
 		rc = take(nl, buf, (size_t)len, fn, arg);
 	}
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? rc : cut ? -EMSGSIZE : 0;
 }
 
 /* Attributes behind a header of `skip` bytes. */

@@ -15,7 +15,8 @@ void nic_follow(uint64_t *total, uint64_t *base, uint64_t now);
 
 /** A netlink socket, and of generic netlink the number of its family. */
 struct nic_netlink {
-	int fd; /* below 0: not open */
+	int fd;        /* below 0: not open */
+	size_t length; /* of a datagram that is taken */
 	unsigned int seq, family;
 };
 
@@ -48,8 +49,10 @@ struct nic_driver {
 	unsigned int total; /* counters of the driver */
 	void *buffer;       /* struct ethtool_stats of total */
 };
-/** Find them and take their base. A driver without any leaves nr 0. @return 0, -errno */
+/** Find them. A driver without any leaves nr 0. @return 0, -errno */
 int nic_driver_open(struct nic_driver *d, int fd, const char *name);
+/** Count from here. */
+void nic_driver_restart(struct nic_driver *d, int fd, const char *name);
 int nic_driver_read(struct nic_driver *d, int fd, const char *name);
 void nic_driver_close(struct nic_driver *d);
 

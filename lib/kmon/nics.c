@@ -74,10 +74,15 @@ on_base(int ifindex, const struct rtnl_link_stats64 *s, void *arg)
 
 	if (d == NULL)
 		return;
-	on_stats(ifindex, s, arg);
-	d->base = d->nic;
 	d->nic.rx_packets = d->nic.rx_dropped = d->nic.rx_missed = d->nic.rx_errors = 0;
 	d->nic.rx_nohandler = d->nic.tx_packets = d->nic.tx_dropped = 0;
+	d->base.rx_packets = s->rx_packets;
+	d->base.rx_dropped = s->rx_dropped;
+	d->base.rx_missed = s->rx_missed_errors;
+	d->base.rx_errors = s->rx_errors;
+	d->base.rx_nohandler = s->rx_nohandler;
+	d->base.tx_packets = s->tx_packets;
+	d->base.tx_dropped = s->tx_dropped;
 }
 
 static void
@@ -89,6 +94,7 @@ on_qstats(const struct nic_qstats *q, void *arg)
 		return;
 	if (!d->nic.has_qstats) { /* the first: the base */
 		d->nic.has_qstats = true;
+		d->nic.qstats_rx_alloc_fail = d->nic.qstats_rx_hw_drops = 0;
 		d->base.qstats_rx_alloc_fail = q->alloc_fail;
 		d->base.qstats_rx_hw_drops = q->hw_drops;
 	}
@@ -173,22 +179,37 @@ find_devices(struct lab_nics *n, const char *const *names, unsigned int nr, char
 /* ------------------------------------------------------------------------ life */
 
 static int
-take_base(struct lab_nics *n)
+read_stats(struct lab_nics *n, nic_stats_fn fn)
 {
-	int err = nic_netlink_stats(&n->route, on_base, n);
+	int err = nic_netlink_stats(&n->route, fn, n);
 
+	return err == -EMSGSIZE ? nic_netlink_stats(&n->route, fn, n) : err;
+}
+
+int
+lab_nics_restart(struct lab_nics *n)
+{
+	for (unsigned int i = 0; i < n->nr; i++) {
+		n->device[i].nic.has_qstats = false; /* the next figures are the base */
+		nic_driver_restart(&n->device[i].driver, n->ioctl_fd, n->device[i].nic.name);
+	}
 	if (n->has_netdev && nic_netlink_qstats(&n->netdev, on_qstats, n))
 		n->has_netdev = false;
-	for (unsigned int i = 0; i < n->nr && !err; i++) {
+	return read_stats(n, on_base);
+}
+
+/* A driver that does not tell is no reason not to observe. */
+static void
+open_drivers(struct lab_nics *n)
+{
+	for (unsigned int i = 0; i < n->nr; i++) {
 		struct device *d = &n->device[i];
 
-		/* a driver that does not tell is no reason not to observe */
 		if (nic_driver_open(&d->driver, n->ioctl_fd, d->nic.name))
 			d->driver.nr = 0;
 		d->nic.nr_counters = d->driver.nr;
 		d->nic.counters = d->driver.counter;
 	}
-	return err;
 }
 
 int
@@ -211,8 +232,10 @@ lab_nics_open(
 	if (!err)
 		n->has_netdev = nic_netlink_open(&n->netdev, NETLINK_GENERIC) == 0 &&
 				nic_netlink_find_netdev(&n->netdev) == 0;
-	if (!err)
-		err = take_base(n);
+	if (!err) {
+		open_drivers(n);
+		err = lab_nics_restart(n);
+	}
 	if (err && why && len && why[0] == '\0')
 		snprintf(why, len, "network devices: %s", strerror(-err));
 	if (err)
@@ -240,7 +263,7 @@ lab_nics_close(struct lab_nics *n)
 int
 lab_nics_read(struct lab_nics *n, bool slow)
 {
-	int err = nic_netlink_stats(&n->route, on_stats, n);
+	int err = read_stats(n, on_stats);
 
 	if (err || !slow)
 		return err;

@@ -102,7 +102,7 @@ rcvbuf=$(($(snmp RcvbufErrors) - rcvbuf)) noports=$(($(snmp NoPorts) - noports))
 packets=$(($(rx_packets) - packets))
 stop observe INT
 check "SIGINT ends it with 0" [ $? = 0 ]
-tell hold done
+tell hold end
 wait_end hold
 
 report=$LAB_TMP/r.json
