@@ -12,7 +12,7 @@
 #include "orders.h"
 
 /** Blocks that move between a stack and the frames at once. */
-#define BATCH 64U
+#define BATCH DEPOT_BATCH
 /** Batches that fill a stack for one request. */
 #define FILL_BATCHES 8
 /** Of what is free at most this part goes to one stack at once, so that little memory is not spread
@@ -39,15 +39,22 @@ cpu_bytes(void)
 	return n;
 }
 
+static size_t
+set_bytes(unsigned int nr_cpus)
+{
+	return nr_cpus * cpu_bytes() + LAB_STACK_TYPES * sizeof(struct depot);
+}
+
 size_t
 lab_stacks_bytes(unsigned int nr_cpus, unsigned int nr_sets)
 {
-	return (size_t)nr_sets * nr_cpus * cpu_bytes();
+	return nr_sets * set_bytes(nr_cpus);
 }
 
 static void
 init_set(struct lab_stack_set *set, unsigned char *at, unsigned int nr_cpus)
 {
+	set->depot = (struct depot *)(at + nr_cpus * cpu_bytes());
 	for (unsigned int i = 0; i < LAB_NR_STACKS; i++) {
 		struct percpu *p = &set->stack[i];
 
@@ -98,6 +105,22 @@ lab_stacks_add_up(struct lab_zone *z, struct percpu_sum *sum)
 	*sum = (struct percpu_sum){0};
 	for (unsigned int i = 0; set != NULL && i < LAB_NR_STACKS; i++)
 		percpu_add_up(&set->stack[i], sum);
+	for (unsigned int i = 0; set != NULL && i < LAB_STACK_TYPES; i++)
+		depot_add_up(&set->depot[i], sum);
+}
+
+/** Where batches of a stack go; NULL if they go to the frames. */
+static inline struct depot *
+depot_of(struct lab_stack_set *set, unsigned int index)
+{
+	return index < LAB_STACK_TYPES ? &set->depot[index] : NULL;
+}
+
+/** How many slots may be used: of what is free a part that is no loss if it lies there. */
+static inline unsigned int
+depot_slots(const struct lab_zone *z)
+{
+	return (unsigned int)(rd(&z->nr_free) / BATCH_FRACTION / BATCH);
 }
 
 /* ------------------------------------------------------------ to and from */
@@ -184,15 +207,45 @@ fetch(struct lab_zone *z, unsigned int index, unsigned int n, uint32_t *pfn)
 	return got;
 }
 
+/** A batch of the depot goes on the stack, but for `keep` pages at its end, which are left in `page`. @return pages
+ *  of the batch; 0: there is none. */
+static unsigned int
+take_batch(struct lab_zone *z, struct lab_stack_set *set, unsigned int index, unsigned int keep,
+	void **page)
+{
+	struct depot *d = depot_of(set, index);
+	struct percpu *p = &set->stack[index];
+	_Atomic uint64_t *moves;
+	unsigned int n, rest;
+
+	if (d == NULL || depot_count(d) == 0)
+		return 0;
+	moves = percpu_move_begin(p, BATCH);
+	n = depot_take(d, page);
+	rest = n > keep ? n - keep : 0;
+	if (rest > 0 && percpu_push(p, page, rest))
+		lab_add(&set->refilled[0], rest);
+	else if (rest > 0)
+		to_frames(z, page, index, rest);
+	percpu_move_end(moves, BATCH);
+	return n;
+}
+
 uint32_t
 lab_stacks_refill(struct lab_zone *z, struct lab_stack_set *set, unsigned int index, unsigned int n)
 {
 	unsigned int order = lab_stack_order(index), got;
 	_Atomic uint64_t *moves = NULL;
 	uint32_t pfn[BATCH];
+	void *page[BATCH];
 
 	if (set == NULL)
 		n = 1;
+	if (n > 1) {
+		got = take_batch(z, set, index, 1, page);
+		if (got > 0)
+			return lab_pfn_of(z, page[got - 1]);
+	}
 	if (n > 1)
 		moves = percpu_move_begin(&set->stack[index], n << order);
 	got = fetch(z, index, n, pfn);
@@ -216,10 +269,14 @@ fill_once(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 {
 	unsigned int order = lab_stack_order(index), n = lab_stacks_batch(z, order), got;
 	struct percpu *p = &set->stack[index];
-	_Atomic uint64_t *moves = percpu_move_begin(p, n << order);
+	_Atomic uint64_t *moves;
 	uint32_t pfn[BATCH];
+	void *page[BATCH];
 	bool held;
 
+	if (take_batch(z, set, index, 0, page) > 0)
+		return true;
+	moves = percpu_move_begin(p, n << order);
 	got = fetch(z, index, n, pfn);
 	held = got > 0 && stack_up(z, set, index, pfn, got);
 	percpu_move_end(moves, n << order);
@@ -248,6 +305,7 @@ static void
 flush(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 {
 	unsigned int order = lab_stack_order(index), n = BATCH >> order;
+	struct depot *d = depot_of(set, index);
 	struct percpu *p = &set->stack[index];
 	void *pages[BATCH];
 
@@ -257,8 +315,10 @@ flush(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 
 		if (got) {
 			lab_add(&set->flushed[order], n);
-			lab_add(&lab_pcp_here(z)->drain_pages, n << order);
-			to_frames(z, pages, index, n);
+			if (d == NULL || !depot_put(d, pages, n, depot_slots(z))) {
+				lab_add(&lab_pcp_here(z)->drain_pages, n << order);
+				to_frames(z, pages, index, n);
+			}
 		}
 		percpu_move_end(moves, n << order);
 		if (!got)
@@ -295,6 +355,26 @@ drain_stack(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 	return pages;
 }
 
+static unsigned long
+drain_depot(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
+{
+	struct percpu *p = &set->stack[index];
+	unsigned long pages = 0;
+	void *taken[BATCH];
+	unsigned int n;
+
+	do {
+		_Atomic uint64_t *moves = percpu_move_begin(p, BATCH);
+
+		n = depot_take(&set->depot[index], taken);
+		if (n > 0)
+			to_frames(z, taken, index, n);
+		pages += n;
+		percpu_move_end(moves, BATCH);
+	} while (n > 0);
+	return pages;
+}
+
 unsigned long
 lab_stacks_drain(struct lab_zone *z)
 {
@@ -306,6 +386,8 @@ lab_stacks_drain(struct lab_zone *z)
 	for (unsigned int i = 0; i < LAB_NR_STACKS; i++) {
 		if (percpu_count(&set->stack[i]) != 0)
 			pages += drain_stack(z, set, i);
+		if (i < LAB_STACK_TYPES && depot_count(&set->depot[i]) != 0)
+			pages += drain_depot(z, set, i);
 	}
 	return pages;
 }
@@ -336,6 +418,13 @@ lab_stacks_bury(struct lab_zone *z, struct lab_stack_set *set)
 			pages += n << order;
 		}
 	}
+	for (unsigned int i = 0; i < LAB_STACK_TYPES; i++) {
+		while ((n = depot_take(&set->depot[i], left)) > 0) {
+			to_frames(z, left, i, n);
+			pages += n;
+		}
+		depot_end_dead(&set->depot[i]);
+	}
 	lab_event_add(z, lost_pages, dead_moves(set));
 	wr(&set->process, 0);
 	return pages;
@@ -351,6 +440,8 @@ lab_stacks_pages(const struct lab_zone *z)
 	for (unsigned int s = 0; s < z->nr_sets; s++) {
 		for (unsigned int i = 0; i < LAB_NR_STACKS; i++)
 			pages += percpu_count(&z->sets[s].stack[i]) << lab_stack_order(i);
+		for (unsigned int i = 0; i < LAB_STACK_TYPES; i++)
+			pages += depot_count(&z->sets[s].depot[i]);
 	}
 	return pages;
 }

@@ -15,6 +15,7 @@
 
 #include <sys/types.h>
 
+#include "depot.h"
 #include "lab_page.h"
 #include "percpu.h"
 
@@ -34,6 +35,7 @@ struct lab_zone;
 struct lab_stack_set {
 	_Atomic uint32_t process; /**< lab_process_id() of whose it is; 0: nobody's */
 	struct percpu stack[LAB_NR_STACKS];
+	struct depot *depot; /**< of the stacks of order 0, one for each kind of lifetime */
 	/** Blocks that the stacks of an order got and gave without a request. */
 	_Atomic uint64_t refilled[LAB_STACK_MAX_ORDER + 1], flushed[LAB_STACK_MAX_ORDER + 1],
 		stolen[LAB_STACK_MAX_ORDER + 1];
