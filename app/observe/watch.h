@@ -60,7 +60,7 @@ struct watch {
 	struct lab_nics *nics;
 	struct lab_series_set *set;
 	struct lab_kmon_totals totals;
-	struct lab_kzones zones;
+	struct lab_diag_report zones;
 	struct watch_now now;
 	struct watch_stack stack[WATCH_MAX_STACKS];
 	unsigned int nr_stacks;
