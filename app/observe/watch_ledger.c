@@ -107,23 +107,8 @@ watch_ledger(struct watch *w, struct lab_ledger *ledger)
 
 /* ------------------------------------------------------------ what memory explains */
 
-struct verdict {
-	uint64_t drops, failures;
-	uint64_t by_reason;                 /* the kernel says: memory */
-	uint64_t nameless;                  /* it says nothing */
-	uint64_t together;                  /* of these, what goes together with failures */
-	uint64_t undecided;                 /* of these, when the figures do not allow to say */
-	uint64_t unexplained;               /* all else */
-	const struct lab_corr_result *corr; /* of failures and unclear drops */
-};
-
-/*
- * A drop whose reason is another one than memory is not explained by it, whatever its time. Of the rest, those whose
- * reason is memory are; of those with no reason (a NIC's losses, above all), the share that follows a failure more
- * often than shifted copies of the failures would, if the correlation holds.
- */
-static void
-judge(struct verdict *v)
+void
+watch_judge(struct watch_verdict *v)
 {
 	const struct lab_corr_event *e = &v->corr->drops_preceded;
 	double share = e->value - e->baseline;
@@ -136,8 +121,8 @@ judge(struct verdict *v)
 	v->unexplained = v->drops - v->by_reason - v->together - v->undecided;
 }
 
-static void
-say(const struct verdict *v, FILE *out)
+void
+watch_say(const struct watch_verdict *v, FILE *out)
 {
 	if (v->drops == 0) {
 		fprintf(out,
@@ -168,7 +153,7 @@ say(const struct verdict *v, FILE *out)
 }
 
 static json_t *
-sentence(const struct verdict *v)
+sentence(const struct watch_verdict *v)
 {
 	char *text = NULL;
 	size_t len;
@@ -177,7 +162,7 @@ sentence(const struct verdict *v)
 
 	if (out == NULL)
 		return NULL;
-	say(v, out);
+	watch_say(v, out);
 	s = fclose(out) ? NULL : json_string(text);
 	free(text);
 	return s;
@@ -187,7 +172,7 @@ json_t *
 watch_memory_json(
 	struct watch *w, const struct lab_ledger *ledger, const struct lab_corr_result *all)
 {
-	struct verdict v = {.failures = w->now.failures};
+	struct watch_verdict v = {.failures = w->now.failures};
 	struct lab_ledger_port total;
 	struct lab_corr_result unclear;
 
@@ -205,7 +190,7 @@ watch_memory_json(
 			 &w->opt.corr, &unclear)
 			 ? all
 			 : &unclear;
-	judge(&v);
+	watch_judge(&v);
 	return json_pack("{sI sI sI sI sI sI sI ss so*}", "drops", (json_int_t)v.drops, "failures",
 		(json_int_t)v.failures, "by_reason", (json_int_t)v.by_reason, "without_reason",
 		(json_int_t)v.nameless, "together_with_failures", (json_int_t)v.together,
