@@ -60,7 +60,7 @@ struct watch {
 	struct lab_nics *nics;
 	struct lab_series_set *set;
 	struct lab_kmon_totals totals;
-	struct lab_kzones zones;
+	struct lab_diag_report zones;
 	struct watch_now now;
 	struct watch_stack stack[WATCH_MAX_STACKS];
 	unsigned int nr_stacks;
@@ -84,6 +84,25 @@ int watch_ledger(struct watch *w, struct lab_ledger *ledger);
 /** Causes of the ledger that stand for a refused allocation, ended by NULL. */
 extern const char *const watch_memory_causes[];
 
+/** What memory explains of the drops. All counts are packets but failures. */
+struct watch_verdict {
+	uint64_t drops, failures;
+	uint64_t by_reason;                 /**< the kernel says: memory */
+	uint64_t nameless;                  /**< it says nothing */
+	uint64_t together;                  /**< of these, what goes together with failures */
+	uint64_t undecided;                 /**< of these, when the figures do not allow to say */
+	uint64_t unexplained;               /**< all else */
+	const struct lab_corr_result *corr; /**< of failures and drops that may be memory's */
+};
+
+/**
+ * Fill in together, undecided and unexplained. A drop whose reason is another one than memory is not explained by it,
+ * whatever its time. Of the rest, those whose reason is memory are; of those with no reason (a NIC's losses, above all),
+ * the share that follows a failure more often than shifted copies of the failures would, if the correlation holds.
+ */
+void watch_judge(struct watch_verdict *v);
+/** The same in words. */
+void watch_say(const struct watch_verdict *v, FILE *out);
 /** Does memory explain the drops? {text, ...}; corr of all drops is filled in. */
 json_t *watch_memory_json(
 	struct watch *w, const struct lab_ledger *ledger, const struct lab_corr_result *all);

@@ -107,30 +107,22 @@ watch_ledger(struct watch *w, struct lab_ledger *ledger)
 
 /* ------------------------------------------------------------ what memory explains */
 
-struct verdict {
-	uint64_t drops, by_reason, unclear, together, unexplained;
-	uint64_t failures;
-	const struct lab_corr_result *corr; /* of failures and unclear drops */
-};
-
-/*
- * A drop whose reason is another one than memory is not explained by it, whatever its time. Of the rest, those whose
- * reason is memory are; of those with no reason (a NIC's losses, above all), the share that follows a failure more
- * often than shifted copies of the failures would, if the correlation holds.
- */
-static void
-judge(struct verdict *v)
+void
+watch_judge(struct watch_verdict *v)
 {
 	const struct lab_corr_event *e = &v->corr->drops_preceded;
-	double share = v->corr->verdict == LAB_CORR_LINK ? e->value - e->baseline : 0;
-	uint64_t nameless = v->unclear > v->by_reason ? v->unclear - v->by_reason : 0;
+	double share = e->value - e->baseline;
 
-	v->together = share > 0 ? (uint64_t)(share * (double)nameless + 0.5) : 0;
-	v->unexplained = v->drops - v->by_reason - v->together;
+	if (v->corr->verdict == LAB_CORR_LINK && share > 0)
+		v->together = (uint64_t)(share * (double)v->nameless + 0.5);
+	else if (v->corr->verdict == LAB_CORR_TOO_FEW_BURSTS ||
+		 v->corr->verdict == LAB_CORR_NO_DATA)
+		v->undecided = v->nameless;
+	v->unexplained = v->drops - v->by_reason - v->together - v->undecided;
 }
 
-static void
-say(const struct verdict *v, FILE *out)
+void
+watch_say(const struct watch_verdict *v, FILE *out)
 {
 	if (v->drops == 0) {
 		fprintf(out,
@@ -148,18 +140,20 @@ say(const struct verdict *v, FILE *out)
 	}
 	fprintf(out,
 		"%" PRIu64 " packets were dropped and %" PRIu64
-		" atomic page allocations failed for good. The kernel gave want of memory as the "
-		"reason for %" PRIu64 "; %" PRIu64
-		" more, without a reason, go together with failures; %" PRIu64
-		" are not explained by memory.",
+		" atomic page allocations failed for good. Want of memory explains %" PRIu64
+		" of the drops by the kernel's own word, and %" PRIu64
+		" by going together with failures; %" PRIu64 " it does not explain.",
 		v->drops, v->failures, v->by_reason, v->together, v->unexplained);
-	if (v->unclear > v->by_reason && v->corr->verdict != LAB_CORR_LINK)
-		fprintf(out, " (%" PRIu64 " without a reason: %s)", v->unclear - v->by_reason,
+	if (v->undecided)
+		fprintf(out, " %" PRIu64 " more have no stated reason and cannot be judged: %s",
+			v->undecided, lab_corr_verdict_text(v->corr->verdict));
+	else if (v->nameless && v->corr->verdict != LAB_CORR_LINK)
+		fprintf(out, " Of those with no stated reason: %s",
 			lab_corr_verdict_text(v->corr->verdict));
 }
 
 static json_t *
-sentence(const struct verdict *v)
+sentence(const struct watch_verdict *v)
 {
 	char *text = NULL;
 	size_t len;
@@ -168,7 +162,7 @@ sentence(const struct verdict *v)
 
 	if (out == NULL)
 		return NULL;
-	say(v, out);
+	watch_say(v, out);
 	s = fclose(out) ? NULL : json_string(text);
 	free(text);
 	return s;
@@ -178,7 +172,7 @@ json_t *
 watch_memory_json(
 	struct watch *w, const struct lab_ledger *ledger, const struct lab_corr_result *all)
 {
-	struct verdict v = {.failures = w->now.failures, .unclear = w->now.drops_unclear};
+	struct watch_verdict v = {.failures = w->now.failures};
 	struct lab_ledger_port total;
 	struct lab_corr_result unclear;
 
@@ -190,15 +184,17 @@ watch_memory_json(
 
 		v.by_reason += id >= 0 ? total.drops[id] : 0;
 	}
+	if (w->now.drops_unclear > v.by_reason)
+		v.nameless = w->now.drops_unclear - v.by_reason;
 	v.corr = lab_corr_series(w->set, SERIES_FAILURES, SERIES_UNCLEAR, SERIES_OFFERED,
 			 &w->opt.corr, &unclear)
 			 ? all
 			 : &unclear;
-	judge(&v);
-	return json_pack("{sI sI sI sI sI sI ss so*}", "drops", (json_int_t)v.drops, "failures",
+	watch_judge(&v);
+	return json_pack("{sI sI sI sI sI sI sI ss so*}", "drops", (json_int_t)v.drops, "failures",
 		(json_int_t)v.failures, "by_reason", (json_int_t)v.by_reason, "without_reason",
-		(json_int_t)(v.unclear > v.by_reason ? v.unclear - v.by_reason : 0),
-		"together_with_failures", (json_int_t)v.together, "unexplained_by_memory",
+		(json_int_t)v.nameless, "together_with_failures", (json_int_t)v.together,
+		"undecided", (json_int_t)v.undecided, "unexplained_by_memory",
 		(json_int_t)v.unexplained, "verdict", lab_corr_verdict_name(v.corr->verdict),
 		"text", sentence(&v));
 }

@@ -233,22 +233,29 @@ nics_json(const struct watch *w)
 	return list;
 }
 
+/* A figure of /proc; null where it is not there. */
+static json_t *
+figure(long v)
+{
+	return v == LAB_DIAG_UNKNOWN ? json_null() : json_integer(v);
+}
+
 static json_t *
 zones_json(const struct watch *w)
 {
 	json_t *list = json_array();
 
-	for (unsigned int i = 0; i < w->zones.nr; i++) {
-		const struct lab_kzone *z = &w->zones.zone[i];
+	for (unsigned int i = 0; i < w->zones.nr_zones; i++) {
+		const struct lab_diag_zone *z = &w->zones.zones[i];
 		int unusable, extfrag;
 
 		lab_kzones_indices(z->blocks, 3, &unusable, &extfrag);
 		json_array_append_new(
-			list, json_pack("{si ss sI sI sI sI sI sI sf sf}", "node", z->node, "zone",
-				      z->name, "free", (json_int_t)z->free, "boost",
-				      (json_int_t)z->boost, "min", (json_int_t)z->min, "low",
-				      (json_int_t)z->low, "high", (json_int_t)z->high, "managed",
-				      (json_int_t)z->managed, "unusable_order3", unusable / 1000.0,
+			list, json_pack("{si ss so so so so so so sf sf}", "node", z->node, "zone",
+				      lab_diag_zone_name(z->type), "free", figure(z->free), "boost",
+				      figure(z->boost), "min", figure(z->min), "low",
+				      figure(z->low), "high", figure(z->high), "managed",
+				      figure(z->managed), "unusable_order3", unusable / 1000.0,
 				      "extfrag_order3", extfrag / 1000.0));
 	}
 	return list;
@@ -331,12 +338,12 @@ watch_json(struct watch *w, const struct lab_ledger *ledger, const struct lab_co
 /* --------------------------------------------------------------------- the files */
 
 static void
-frag_rows(const struct watch *w, struct lab_report_frag rows[LAB_KZONE_ORDERS])
+frag_rows(const struct watch *w, struct lab_report_frag rows[LAB_NR_ORDERS])
 {
-	uint64_t blocks[LAB_KZONE_ORDERS];
+	unsigned long blocks[LAB_NR_ORDERS];
 
 	lab_kzones_sum(&w->zones, blocks);
-	for (unsigned int o = 0; o < LAB_KZONE_ORDERS; o++) {
+	for (unsigned int o = 0; o < LAB_NR_ORDERS; o++) {
 		rows[o].order = o;
 		rows[o].free_blocks = blocks[o];
 		lab_kzones_indices(blocks, o, &rows[o].unusable, &rows[o].extfrag);
@@ -366,7 +373,7 @@ add_arm(struct watch *w, struct lab_report *report, const struct lab_ledger *led
 	const struct lab_corr_result *corr, const json_t *live)
 {
 	struct lab_report_count failures[LAB_KMON_ORDERS];
-	struct lab_report_frag frag[LAB_KZONE_ORDERS];
+	struct lab_report_frag frag[LAB_NR_ORDERS];
 	struct lab_hist *latency = calloc(1, sizeof(*latency));
 	json_t *extra = json_pack("{sO}", "live", live);
 	char names[LAB_KMON_ORDERS][16];
@@ -379,7 +386,7 @@ add_arm(struct watch *w, struct lab_report *report, const struct lab_ledger *led
 		.failures = failures,
 		.memory_causes = watch_memory_causes,
 		.frag = frag,
-		.nr_frag = LAB_KZONE_ORDERS,
+		.nr_frag = LAB_NR_ORDERS,
 		.correlation = corr,
 		.series = w->set,
 		.series_load = SERIES_OFFERED,

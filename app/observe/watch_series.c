@@ -160,13 +160,13 @@ counted_by_reason(const struct lab_kmon_totals *t)
 static void
 take_zones(struct watch *w, struct watch_now *n)
 {
-	uint64_t blocks[LAB_KZONE_ORDERS];
+	unsigned long blocks[LAB_NR_ORDERS];
 	int unusable, extfrag;
 
 	lab_kzones_sum(&w->zones, blocks);
 	lab_kzones_indices(blocks, 3, &unusable, &extfrag);
 	n->free_pages = 0;
-	for (unsigned int o = 0; o < LAB_KZONE_ORDERS; o++)
+	for (unsigned int o = 0; o < LAB_NR_ORDERS; o++)
 		n->free_pages += blocks[o] << o;
 	n->unusable = (uint64_t)unusable;
 }

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "lab_diagnose.h"
 #include "lab_stats.h"
 
 #ifdef __cplusplus
@@ -296,39 +297,16 @@ const struct lab_nic *lab_nics_get(const struct lab_nics *nics, unsigned int i);
 
 /* -------------------------------------------------------------------- free memory */
 
-#define LAB_KZONES_MAX   32 /**< zones of all nodes that are read */
-#define LAB_KZONE_ORDERS 11
-
-/** One zone of the running kernel, by /proc/buddyinfo and /proc/zoneinfo. Pages. */
-struct lab_kzone {
-	int node;
-	char name[16];
-	uint64_t blocks[LAB_KZONE_ORDERS]; /**< free blocks of exactly this order */
-	bool has_marks;                    /**< zoneinfo knew it */
-	uint64_t free, boost, min, low, high, managed;
-};
-
-/** All zones. */
-struct lab_kzones {
-	unsigned int nr;
-	struct lab_kzone zone[LAB_KZONES_MAX];
-};
-
 /**
- * Read the text of /proc/buddyinfo.
- * @param text ended by a NUL
- * @return 0, -EINVAL for text that is none, -E2BIG for more than LAB_KZONES_MAX zones
+ * /proc/zoneinfo and /proc/buddyinfo of this machine, as lab_diag_read_proc() has them.
+ * @return 0, -errno, -EINVAL when they hold no zone
  */
-int lab_kzones_parse_buddyinfo(struct lab_kzones *z, const char *text);
-/** Add the marks of /proc/zoneinfo to the zones that lab_kzones_parse_buddyinfo() found. @return 0, -EINVAL */
-int lab_kzones_parse_zoneinfo(struct lab_kzones *z, const char *text);
-/** Both, of this machine. @return 0, -errno */
-int lab_kzones_read(struct lab_kzones *z);
-/** Free blocks of all zones by order. */
-void lab_kzones_sum(const struct lab_kzones *z, uint64_t blocks[LAB_KZONE_ORDERS]);
+int lab_kzones_read(struct lab_diag_report *r);
+/** Free blocks of all zones by order; those above LAB_MAX_ORDER are left out. */
+void lab_kzones_sum(const struct lab_diag_report *r, unsigned long blocks[LAB_NR_ORDERS]);
 /** Linux's indices of free blocks by order, times 1000. */
 void lab_kzones_indices(
-	const uint64_t blocks[LAB_KZONE_ORDERS], unsigned int order, int *unusable, int *extfrag);
+	const unsigned long blocks[LAB_NR_ORDERS], unsigned int order, int *unusable, int *extfrag);
 
 #ifdef __cplusplus
 }

@@ -113,13 +113,17 @@ ethtool(int fd, const char *name, void *data)
 static int
 count(int fd, const char *name, unsigned int *n)
 {
-	struct {
-		struct ethtool_sset_info info;
-		__u32 size;
-	} q = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_STATS}};
-	int err = ethtool(fd, name, &q);
+	/* one set is asked for: one number follows the structure */
+	uint64_t room[(sizeof(struct ethtool_sset_info) + sizeof(__u32) + 7) / 8] = {0};
+	struct ethtool_sset_info *q = (void *)room;
+	__u32 size;
+	int err;
 
-	*n = err || !q.info.sset_mask ? 0 : q.size;
+	q->cmd = ETHTOOL_GSSET_INFO;
+	q->sset_mask = 1ULL << ETH_SS_STATS;
+	err = ethtool(fd, name, q);
+	memcpy(&size, (const char *)room + sizeof(*q), sizeof(size));
+	*n = err || !q->sset_mask ? 0 : size;
 	if (*n > MOST_COUNTERS)
 		return -E2BIG;
 	return err == -EOPNOTSUPP ? 0 : err;

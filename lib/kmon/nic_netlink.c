@@ -71,6 +71,7 @@ ask(struct nic_netlink *nl, struct request *r, unsigned int type, unsigned int f
 	r->n.nlmsg_type = type;
 	r->n.nlmsg_flags = NLM_F_REQUEST | flags;
 	r->n.nlmsg_seq = ++nl->seq;
+	nl->dump = flags & NLM_F_DUMP;
 	return send(nl->fd, r, r->n.nlmsg_len, 0) < 0 ? -errno : 0;
 }
 
@@ -95,7 +96,8 @@ take(struct nic_netlink *nl, const char *buf, size_t len, message_fn fn, void *a
 			return e->error ? e->error : 1;
 		}
 		fn(n, arg);
-		if (!(n->nlmsg_flags & NLM_F_MULTI))
+		/* not every family marks the parts of a dump as such: its end is */
+		if (!nl->dump)
 			return 1;
 	}
 	return 0;

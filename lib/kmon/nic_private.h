@@ -18,6 +18,7 @@ struct nic_netlink {
 	int fd;        /* below 0: not open */
 	size_t length; /* of a datagram that is taken */
 	unsigned int seq, family;
+	bool dump; /* the request that is being answered is one */
 };
 
 /** @return 0, -errno */

@@ -17,29 +17,24 @@ check "it runs" [ $rc = 0 ]
 
 # ---------------------------------------------------------------- refusals, said politely
 
-unprivileged() {
-    setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --ambient-caps=-all "$@"
-}
-
-# with_caps CAPABILITIES COMMAND...: as another user, with these alone.
+# with_caps CAPABILITIES COMMAND...: with these alone. Still as root, who may read the build folder wherever it lies.
 with_caps() {
     local caps=$1
     shift
-    setpriv --reuid=65534 --regid=65534 --clear-groups "--inh-caps=-all,$caps" \
-        "--ambient-caps=-all,$caps" "$@"
+    setpriv "--bounding-set=-all$caps" --inh-caps=-all "$@"
 }
 
-unprivileged "$observe" watch -d 1s >"$LAB_TMP/refused.log" 2>&1
+with_caps "" "$observe" watch -d 1s >"$LAB_TMP/refused.log" 2>&1
 check "without capabilities it ends with 77" [ $? = 77 ]
 check_match "and says what is missing and what would be right" \
     'needs CAP_BPF and CAP_PERFMON: .*setcap' "$LAB_TMP/refused.log"
-with_caps +bpf "$observe" watch -d 1s >"$LAB_TMP/refused.log" 2>&1
+with_caps ,+bpf "$observe" watch -d 1s >"$LAB_TMP/refused.log" 2>&1
 check_match "with one of them it names the other" 'needs CAP_PERFMON:' "$LAB_TMP/refused.log"
-with_caps +bpf,+perfmon "$observe" watch -d 50ms -p 0 -f json >"$LAB_TMP/two.json"
+with_caps ,+bpf,+perfmon "$observe" watch -d 50ms -p 0 -f json >"$LAB_TMP/two.json"
 check "with those two alone it runs" [ $? = 0 ]
 check "and counts allocations" \
     [ "$(jq '[.may_sleep[].requests] | add' "$LAB_TMP/two.json")" -gt 0 ]
-with_caps +bpf,+perfmon "$observe" watch -d 1s -j /proc/nowhere.json >"$LAB_TMP/refused.log" 2>&1
+with_caps ,+bpf,+perfmon "$observe" watch -d 1s -j /proc/nowhere.json >"$LAB_TMP/refused.log" 2>&1
 check_match "a file that it could not write is refused before, not after" \
     '/proc/nowhere.json cannot be written' "$LAB_TMP/refused.log"
 "$observe" watch -n no-such-device >"$LAB_TMP/refused.log" 2>&1

@@ -37,7 +37,7 @@ static char why[200];
 static int
 begin(void **state)
 {
-	static const struct lab_kmon_opts idle = {.latency_every = 1, .idle = true};
+	static const struct lab_kmon_opts idle = {.latency_every = 0, .idle = true};
 
 	(void)state;
 	return lab_kmon_open(&kmon, &idle, why, sizeof(why));
