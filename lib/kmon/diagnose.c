@@ -133,10 +133,15 @@ static void
 share_words(const struct lab_diag_report *r, const struct lab_diagnosis *d,
 	const struct lab_diag_zone_verdict *v, char *buf, size_t len)
 {
+	long boost = r->zones[v - d->zones].min - v->v.mark;
+
 	if (v->v.alloc_flags & LAB_ALLOC_NO_WATERMARKS)
 		snprintf(buf, len, "nothing");
 	else if (strcmp(d->share, "min") == 0)
 		snprintf(buf, len, "min, %ld kB", kb(r, v->v.min));
+	else if (boost > 0)
+		snprintf(buf, len, "%ld kB (%s %ld kB, without its boost of %ld kB)",
+			kb(r, v->v.min), d->share, kb(r, v->v.mark), kb(r, boost));
 	else
 		snprintf(buf, len, "%ld kB (%s %ld kB)", kb(r, v->v.min), d->share,
 			kb(r, v->v.mark));
@@ -171,7 +176,7 @@ static void
 say_gate(const struct lab_diag_report *r, const struct lab_diagnosis *d,
 	const struct lab_diag_zone_verdict *v, const char *zone, char *buf, size_t len)
 {
-	char share[96];
+	char share[128];
 
 	share_words(r, d, v, share, sizeof(share));
 	switch (v->gate) {

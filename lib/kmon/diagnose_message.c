@@ -16,6 +16,9 @@
 #include "diagnose.h"
 #include "lab_base.h"
 
+/* Far above any kernel's; what is more is no order but a mix of two lines. */
+#define MAX_ORDER 30
+
 /** What the words before said to expect. */
 enum expect {
 	EXPECT_NOTHING,
@@ -200,16 +203,16 @@ is_allocator(const char *s, size_t len)
 		"__get_free_pages", "__kmalloc", "__kmem_cache_alloc", "__napi_alloc",
 		"__netdev_alloc", "__page_frag_alloc", "__page_pool_", "__perform_reclaim",
 		"__slab_alloc", "_cond_resched", "alloc_frozen_pages", "bpf_trampoline_",
-		"build_skb", "__build_skb", "napi_build_skb", "alloc_page", "alloc_page_interleave",
-		"alloc_pages", "alloc_skb", "alloc_slab", "allocate_slab", "cache_alloc_refill",
-		"cache_grow", "drain_all_pages", "drain_local_pages", "drain_pages",
-		"dump_backtrace", "dump_stack", "fallback_alloc", "folio_alloc", "get_free_page",
-		"get_page_from_freelist", "get_zeroed_page", "kasan_", "kmalloc", "kmalloc_reserve",
-		"kmem_cache_alloc", "kmem_getpages", "memset", "napi_alloc", "netdev_alloc",
-		"new_slab", "page_alloc_cpu_notify", "page_frag_alloc", "page_pool_", "set_track",
-		"shmem_alloc_", "show_regs", "show_stack", "show_trace", "skb_page_frag_refill",
-		"slab_alloc", "try_to_free_pages", "unwind_backtrace", "warn_alloc",
-		"zone_watermark"};
+		"build_skb", "__build_skb", "napi_build_skb", "napi_skb_cache_get", "alloc_page",
+		"alloc_page_interleave", "alloc_pages", "alloc_skb", "alloc_slab", "allocate_slab",
+		"cache_alloc_refill", "cache_grow", "drain_all_pages", "drain_local_pages",
+		"drain_pages", "dump_backtrace", "dump_stack", "fallback_alloc", "folio_alloc",
+		"get_free_page", "get_page_from_freelist", "get_zeroed_page", "kasan_", "kmalloc",
+		"kmalloc_reserve", "kmem_cache_alloc", "kmem_getpages", "memset", "napi_alloc",
+		"netdev_alloc", "new_slab", "page_alloc_cpu_notify", "page_frag_alloc",
+		"page_pool_", "set_track", "shmem_alloc_", "show_regs", "show_stack", "show_trace",
+		"skb_page_frag_refill", "slab_alloc", "try_to_free_pages", "unwind_backtrace",
+		"warn_alloc", "zone_watermark"};
 
 	for (size_t i = 0; i < LAB_ARRAY_SIZE(prefixes); i++) {
 		size_t n = strlen(prefixes[i]);
@@ -414,7 +417,7 @@ read_request(struct reader *rd, const char *p, const char *end)
 	const char *at, *close;
 	long order = diag_number(skip_space(p, end), end, &p);
 
-	if (order < 0 || order > 63)
+	if (order < 0 || order > MAX_ORDER)
 		return p;
 	rd->r.order = (int)order;
 	at = match_words(p, end, mode);

@@ -172,14 +172,21 @@ count_zone(const struct lab_diag_zone *z, enum lab_diag_rules rules, struct lab_
 
 /* --------------------------------------------------------------------- rules */
 
-/** The mark that a request is held to, before its share. An urgent single page is not held to the boost. */
+/** An urgent single page is not held to the boost that is in min. */
+static unsigned long
+spared_boost(const struct lab_diag_zone *z, const struct diag_request *rq, unsigned int flags)
+{
+	if (rq->order > 0 || !(flags & LAB_ALLOC_MIN_RESERVE) || z->boost <= 0)
+		return 0;
+	return (unsigned long)(z->boost < z->min ? z->boost : z->min);
+}
+
+/** The mark that a request is held to, before its share. */
 static unsigned long
 mark_of(const struct lab_diag_zone *z, const struct diag_request *rq, unsigned int flags)
 {
-	long mark = z->min;
+	long mark = z->min - (long)spared_boost(z, rq, flags);
 
-	if (rq->order == 0 && (flags & LAB_ALLOC_MIN_RESERVE) && z->boost > 0)
-		mark -= z->boost < mark ? z->boost : mark;
 	/* a rule of old that lab_watermark_ok() has not: a quarter off without half off before */
 	if (rq->rules != LAB_DIAG_RULES_6_3 && (flags & LAB_ALLOC_NON_BLOCK) &&
 		!(flags & LAB_ALLOC_MIN_RESERVE))
@@ -298,7 +305,7 @@ diag_judge(const struct lab_diag_report *r, const struct lab_diag_zone *z,
 	count_zone(z, rq->rules, &counts);
 	lab_watermark_ok(&counts, rq->order, mark_of(z, rq, flags),
 		(unsigned long)diag_lowmem_reserve(r, z, rq->gfp), flags, &v->v);
-	v->v.mark = z->min;
+	v->v.mark = z->min - (long)spared_boost(z, rq, flags);
 	v->gate = gate_of(&counts, rq, &v->v);
 	if (z->has_blocks) {
 		v->largest_order = largest_usable(&counts, flags);

@@ -8,7 +8,7 @@ needs root netns app
 
 [ -e "$LAB_BUILD/app/labyrinth-observe" ] || skip "built without labyrinth-observe"
 # How fast a guest is without KVM no one knows beforehand: where its memory was enough, less of it is left.
-for spare in 26000 18000; do
+for spare in 26000 16000; do
     LAB_APPEND="lab.spare_kb=$spare" "$LAB_SOURCE/scripts/kernel-lab" --kernel="$1" --out="$LAB_TMP/lab" \
         >"$LAB_TMP/lab.log" 2>&1
     rc=$?

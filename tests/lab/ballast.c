@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STEP_KB        128
+#define STEP_KB        256
 #define HIGH           0x20UL
 #define DIRECT_RECLAIM 0x400UL
 

