@@ -31,8 +31,14 @@ take_word(struct app *app, const char *word, struct lab_trace_options *o)
 			o->allocator = (enum lab_allocator)a;
 			return 0;
 		}
+	for (int m = 0; m < LAB_NR_TRACE_PCP_MODES; m++)
+		if (!strncmp(word, "pcp=", 4) && !strcmp(word + 4, lab_trace_pcp_name(m))) {
+			o->pcp = (enum lab_trace_pcp_mode)m;
+			return 0;
+		}
 	return cmd_fail(app, -EINVAL,
-		"replay: '%s' is neither allocator=buddy, allocator=labyrinth nor seed=N", word);
+		"replay: '%s' is none of allocator=buddy|labyrinth, pcp=follow|model, seed=N",
+		word);
 }
 
 static int
@@ -72,15 +78,16 @@ events_json(const struct lab_trace_result *r)
 {
 	const uint64_t *e = r->counts.events;
 
-	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI}", "recorded_allocations",
+	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sI}", "recorded_allocations",
 		(json_int_t)e[LAB_TRACE_ALLOC], "recorded_frees", (json_int_t)e[LAB_TRACE_FREE],
 		"recorded_refusals", (json_int_t)e[LAB_TRACE_REFUSE], "recorded_drains",
 		(json_int_t)e[LAB_TRACE_DRAIN], "recorded_steals", (json_int_t)e[LAB_TRACE_STEAL],
-		"lost", (json_int_t)r->counts.lost, "allocations", (json_int_t)r->allocs, "frees",
-		(json_int_t)r->frees, "frees_of_held_before", (json_int_t)r->frees_before,
-		"frees_unmatched", (json_int_t)r->frees_unmatched, "frees_skipped",
-		(json_int_t)r->frees_skipped, "reused_frames", (json_int_t)r->reused,
-		"not_for_zone", (json_int_t)r->not_for_zone);
+		"lost", (json_int_t)r->counts.lost, "allocations", (json_int_t)r->allocs,
+		"from_lists", (json_int_t)r->from_lists, "frees", (json_int_t)r->frees,
+		"frees_of_held_before", (json_int_t)r->frees_before, "frees_unmatched",
+		(json_int_t)r->frees_unmatched, "frees_skipped", (json_int_t)r->frees_skipped,
+		"reused_frames", (json_int_t)r->reused, "not_for_zone",
+		(json_int_t)r->not_for_zone);
 }
 
 static json_t *
@@ -95,12 +102,12 @@ refusals_json(const struct lab_trace_result *r)
 static json_t *
 result_json(const char *file, const struct lab_trace_options *o, const struct lab_trace_result *r)
 {
-	return json_pack("{ss ss ss si sI ss sI sf sI so so so}", "trace", file, "kernel",
+	return json_pack("{ss ss ss si sI ss ss sI sf sI so so so}", "trace", file, "kernel",
 		r->head.kernel, "zone", r->head.zone, "node", r->head.node, "managed",
-		(json_int_t)r->head.managed, "allocator", lab_allocator_name(o->allocator), "seed",
-		(json_int_t)o->seed, "seconds", (double)r->ns / 1e9, "samples",
-		(json_int_t)r->samples, "events", events_json(r), "refusals", refusals_json(r),
-		"orders", orders_json(r));
+		(json_int_t)r->head.managed, "allocator", lab_allocator_name(o->allocator), "pcp",
+		lab_trace_pcp_name(o->pcp), "seed", (json_int_t)o->seed, "seconds",
+		(double)r->ns / 1e9, "samples", (json_int_t)r->samples, "events", events_json(r),
+		"refusals", refusals_json(r), "orders", orders_json(r));
 }
 
 static json_t *
@@ -134,7 +141,8 @@ replay(struct app *app, const struct cmd_args *a)
 
 static const struct cmd cmds[] = {
 	{"replay <file> [<words...>]", NULL, replay, NULL,
-		"Replay a trace of labyrinth-observe record: allocator=buddy|labyrinth seed=N."},
+		"Replay a trace of labyrinth-observe record: allocator=buddy|labyrinth "
+		"pcp=follow|model seed=N."},
 };
 
 CLI_SECTION(replay, "Replay of recorded kernels", cmds);

@@ -120,9 +120,22 @@ int lab_trace_read_event(struct lab_trace_reader *r, struct lab_trace_event *eve
 
 /* ------------------------------------------------------------------ replay */
 
-/** How to replay. Zero: the buddy allocator, seed 0, windows of 10 ms. */
+/** What stands for the kernel's per-CPU lists, if the trace tells of any. */
+enum lab_trace_pcp_mode {
+	/** The trace's own events: a freed block is free once its drain is recorded, and an allocated one comes out of the
+	 *  free blocks unless it lay in a list. */
+	LAB_TRACE_PCP_FOLLOW,
+	LAB_TRACE_PCP_MODEL, /**< the emulated zone's lists, which decide for themselves */
+	LAB_NR_TRACE_PCP_MODES,
+};
+
+/** "follow", "model"; NULL if out of range. */
+const char *lab_trace_pcp_name(enum lab_trace_pcp_mode mode);
+
+/** How to replay. Zero: the buddy allocator, seed 0, windows of 10 ms, the lists as recorded. */
 struct lab_trace_options {
 	enum lab_allocator allocator;
+	enum lab_trace_pcp_mode pcp;
 	uint64_t seed; /**< of the layout, and of which held block an unknown free gives back */
 	uint64_t window_ns; /**< refusals within one such window of time coincide; 0: 10 ms */
 };
@@ -145,6 +158,7 @@ struct lab_trace_result {
 	struct lab_trace_error order[LAB_NR_ORDERS];
 	uint64_t samples;
 	uint64_t allocs;       /**< replayed and served */
+	uint64_t from_lists;   /**< of them out of per-CPU lists, as the trace tells (follow) */
 	uint64_t frees;        /**< of blocks that the replay had served */
 	uint64_t frees_before; /**< of blocks held since before the recording */
 	/** Frees that found nothing to give back: no held block of that size was left. */

@@ -4,7 +4,8 @@
 /* A trace tells how many free blocks there were, not where. They are laid out at random, so that no two free
  * buddies lie apart: free blocks of order 10 take pairs of pageblocks, the other pageblocks begin as held, and each free
  * block, large ones first, is cut out of the largest held region of its type. That spreads the free blocks and
- * uses up no more room than any other choice: a region that is cut loses one place of that order. */
+ * uses up no more room than any other choice: a region that is cut loses one place of that order. Half of the pageblocks
+ * stay whole as long as the others have room: a kernel holds huge pages and large folios, and gives them back whole. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@ struct maker {
 	struct pool pool[LAB_MIGRATE_TYPES][NR_REGIONS];
 	struct pool aside; /* regions whose buddy is free: not for this order */
 	unsigned long free[LAB_MIGRATE_TYPES][LAB_NR_ORDERS];
+	size_t keep
+		[LAB_MIGRATE_TYPES]; /* pageblocks that stay held as a whole while others have room */
 	size_t max_blocks;
 	bool no_memory;
 };
@@ -223,7 +226,7 @@ place_free(struct maker *m, unsigned int mt, unsigned int order)
 	struct pool *exact = &m->pool[mt][order];
 
 	for (unsigned int from = LAB_PAGEBLOCK_ORDER; from > order; from--)
-		if (m->pool[mt][from].nr > 0) {
+		if (m->pool[mt][from].nr > (from == LAB_PAGEBLOCK_ORDER ? m->keep[mt] : 0)) {
 			cut(m, mt, pop_random(m, &m->pool[mt][from]), from, order);
 			return true;
 		}
@@ -236,7 +239,10 @@ place_free(struct maker *m, unsigned int mt, unsigned int order)
 		}
 		push(m, &m->aside, pfn);
 	}
-	return false;
+	if (m->keep[mt] == 0)
+		return false;
+	m->keep[mt] = 0;
+	return place_free(m, mt, order);
 }
 
 static void
@@ -301,6 +307,8 @@ make(struct maker *m)
 	if (rc != 0)
 		return rc;
 	hold_rest(m);
+	for (unsigned int mt = 0; mt < LAB_MIGRATE_TYPES; mt++)
+		m->keep[mt] = m->pool[mt][LAB_PAGEBLOCK_ORDER].nr / 2;
 	for (unsigned int order = LAB_MAX_ORDER; order-- > 0;)
 		place_order(m, order);
 	add_held(m);

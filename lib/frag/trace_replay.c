@@ -15,8 +15,11 @@
 #define NOT_HELD    0xff /* of a frame; else the order of the held block that begins here */
 #define HELD_INSIDE 0xfe
 #define ABSENT      UINT32_MAX /* in the map: the emulated zone refused it */
-#define PROBES      256
-#define WINDOW_NS   UINT64_C(10000000)
+#define HELD_BEFORE                                                                                \
+	(UINT32_MAX - 1) /* in the map: in a list, and held since before the recording */
+#define IN_LIST   0x80   /* of a mapped block's order: freed, and not drained yet */
+#define PROBES    256
+#define WINDOW_NS UINT64_C(10000000)
 
 /** Flags that change what happens to the page's content, of which there is none. */
 #define CONTENT_FLAGS (__LAB_GFP_ZERO | __LAB_GFP_OOM_VICTIM)
@@ -32,7 +35,9 @@ struct replay {
 	void *frames;   /* address space of the emulated zone; nothing is ever touched in it */
 	uint8_t *held;
 	uint32_t *map;      /* emulated frame + 1 of a recorded block's first frame; 0: none */
-	uint8_t *map_order; /* of that block */
+	uint8_t *map_order; /* of that block, and IN_LIST */
+	bool follow;        /* the per-CPU lists as the trace tells */
+	uint64_t *stock;    /* pages that each CPU's lists had at the beginning */
 	uint64_t window_ns, window, in_window_actual, in_window_predicted;
 	unsigned long first[LAB_NR_ORDERS]; /* the first sample */
 };
@@ -45,6 +50,14 @@ lab_trace_linux(const char *release)
 	if (sscanf(release, "%d.%d", &major, &minor) != 2)
 		return LAB_LINUX_6_12;
 	return major < 6 || (major == 6 && minor <= 6) ? LAB_LINUX_6_1 : LAB_LINUX_6_12;
+}
+
+const char *
+lab_trace_pcp_name(enum lab_trace_pcp_mode mode)
+{
+	static const char *const names[LAB_NR_TRACE_PCP_MODES] = {"follow", "model"};
+
+	return (unsigned int)mode < LAB_NR_TRACE_PCP_MODES ? names[mode] : NULL;
 }
 
 /* ------------------------------------------------------- blocks held before */
@@ -105,6 +118,18 @@ free_held(struct replay *r, unsigned long rel, unsigned int order)
 
 /* ------------------------------------------------------------- the mapping */
 
+static unsigned int
+mapped_order(const struct replay *r, unsigned long rel)
+{
+	return r->map_order[rel] & ~IN_LIST;
+}
+
+static bool
+is_real(uint32_t to)
+{
+	return to != 0 && to != ABSENT && to != HELD_BEFORE;
+}
+
 /** Free what is mapped at a recorded frame. */
 static void
 free_mapped(struct replay *r, unsigned long rel)
@@ -112,8 +137,10 @@ free_mapped(struct replay *r, unsigned long rel)
 	uint32_t to = r->map[rel];
 
 	r->map[rel] = 0;
-	if (to != ABSENT)
-		lab_free_pages(r->zone, lab_pfn_to_page(r->zone, to - 1), r->map_order[rel]);
+	if (is_real(to))
+		lab_free_pages(r->zone, lab_pfn_to_page(r->zone, to - 1), mapped_order(r, rel));
+	else if (to == HELD_BEFORE)
+		free_held(r, rel, mapped_order(r, rel));
 }
 
 /** Turn the mapped block around a frame into blocks of order 0. @return was there one? */
@@ -144,10 +171,10 @@ mapped_frames(struct replay *r, unsigned long rel, unsigned int order)
 {
 	unsigned long end = rel + (1UL << order), n = 0;
 
-	if (r->map[rel] == 0 || r->map_order[rel] > order)
+	if (r->map[rel] == 0 || mapped_order(r, rel) > order)
 		split_around(r, rel);
 	for (unsigned long i = rel; i < end;) {
-		unsigned long size = r->map[i] != 0 ? 1UL << r->map_order[i] : 1;
+		unsigned long size = r->map[i] != 0 ? 1UL << mapped_order(r, i) : 1;
 
 		n += r->map[i] != 0 ? size : 0;
 		i += size;
@@ -161,7 +188,7 @@ free_range(struct replay *r, unsigned long rel, unsigned int order)
 	unsigned long end = rel + (1UL << order);
 
 	while (rel < end) {
-		unsigned long size = r->map[rel] != 0 ? 1UL << r->map_order[rel] : 1;
+		unsigned long size = r->map[rel] != 0 ? 1UL << mapped_order(r, rel) : 1;
 
 		if (r->map[rel] != 0)
 			free_mapped(r, rel);
@@ -197,6 +224,68 @@ count_refusal(struct replay *r, const struct lab_trace_event *e, bool actual, bo
 	r->in_window_predicted += predicted;
 }
 
+/* ----------------------------------------------------- lists as recorded */
+
+/** Orders that the kernel's lists take: [pcp_allowed_order] */
+static bool
+has_lists(const struct replay *r, unsigned int order)
+{
+	return r->follow && (order <= 3 || order == LAB_PAGEBLOCK_ORDER);
+}
+
+/** A block that lay in a list is used again: the free blocks do not change. */
+static bool
+taken_from_list(struct replay *r, const struct lab_trace_event *e, unsigned long rel)
+{
+	uint64_t *stock = &r->stock[e->cpu];
+
+	if (r->map[rel] != 0 && r->map_order[rel] == (e->order | IN_LIST)) {
+		/* what was held before is so again, and known by that to its next free */
+		if (r->map[rel] == HELD_BEFORE)
+			r->map[rel] = 0;
+		r->map_order[rel] &= ~IN_LIST;
+		return true;
+	}
+	if (mapped_frames(r, rel, e->order) > 0 || *stock < 1UL << e->order)
+		return false;
+	*stock -= 1UL << e->order; /* one of those that were there at the beginning */
+	return true;
+}
+
+/** @return false: nothing is known of it, or it is in parts */
+static bool
+put_in_list(struct replay *r, unsigned long rel, unsigned int order)
+{
+	if (r->map[rel] == ABSENT || (r->map[rel] != 0 && mapped_order(r, rel) != order))
+		return false;
+	if (r->map[rel] == 0) {
+		if (mapped_frames(r, rel, order) > 0)
+			return false;
+		r->map[rel] = HELD_BEFORE;
+		r->out->frees_before++;
+	} else {
+		r->out->frees++;
+	}
+	r->map_order[rel] = (uint8_t)(order | IN_LIST);
+	return true;
+}
+
+static void
+on_drain(struct replay *r, const struct lab_trace_event *e)
+{
+	unsigned long rel = e->pfn - r->origin;
+	uint64_t *stock = &r->stock[e->cpu], pages = UINT64_C(1) << e->order;
+
+	if (!r->follow)
+		return;
+	if (mapped_frames(r, rel, e->order) > 0) {
+		free_range(r, rel, e->order);
+	} else {
+		*stock -= *stock < pages ? *stock : pages;
+		r->out->frees_unmatched += !free_held(r, rel, e->order);
+	}
+}
+
 /* ------------------------------------------------------------------ events */
 
 static void *
@@ -215,6 +304,15 @@ on_alloc(struct replay *r, const struct lab_trace_event *e)
 	unsigned long rel = e->pfn - r->origin;
 	void *page;
 
+	if (has_lists(r, e->order) && taken_from_list(r, e, rel)) {
+		r->out->allocs++;
+		r->out->from_lists++;
+		/* the gate stands before the lists, too */
+		if (lab_gfp_is_atomic(e->gfp) && lab_zone_explain(r->zone, e->gfp & ~CONTENT_FLAGS,
+							 e->order, NULL) != LAB_CAUSE_NONE)
+			count_refusal(r, e, false, true);
+		return;
+	}
 	if (mapped_frames(r, rel, e->order) > 0) {
 		r->out->reused++;
 		free_range(r, rel, e->order);
@@ -249,6 +347,8 @@ on_free(struct replay *r, const struct lab_trace_event *e)
 {
 	unsigned long rel = e->pfn - r->origin;
 
+	if (has_lists(r, e->order) && put_in_list(r, rel, e->order))
+		return;
 	if (mapped_frames(r, rel, e->order) > 0) {
 		r->out->frees_skipped += r->map[rel] == ABSENT;
 		r->out->frees += r->map[rel] != ABSENT;
@@ -333,7 +433,10 @@ on_event(struct replay *r, const struct lab_trace_event *e)
 	case LAB_TRACE_SAMPLE:
 		on_sample(r, e);
 		break;
-	default: /* the emulated zone drains and steals by itself */
+	case LAB_TRACE_DRAIN:
+		on_drain(r, e);
+		break;
+	default: /* the emulated zone steals by itself */
 		break;
 	}
 }
@@ -381,7 +484,7 @@ make_zone(struct replay *r, enum lab_allocator allocator)
 	cfg.allocator = allocator;
 	cfg.linux_version = lab_trace_linux(r->head.kernel);
 	cfg.nr_cpus = r->head.nr_cpus;
-	cfg.no_pcp = !r->head.has_pcp;
+	cfg.no_pcp = !r->head.has_pcp || r->follow;
 	cfg.keep_content = true;
 	cfg.min_free_kbytes = (long)(r->head.min * (LAB_PAGE_SIZE / 1024));
 	cfg.watermark_scale_factor = scale_factor(&r->head);
@@ -404,14 +507,23 @@ note_held(struct replay *r, const struct trace_layout *l)
 	}
 }
 
-/** What the per-CPU lists held is free memory that buddyinfo does not count. */
+/** What the per-CPU lists held is free memory that buddyinfo does not count. What the emulated zone's lists have no room for
+ *  stays held. */
 static void
 fill_pcp(struct replay *r)
 {
 	for (unsigned int cpu = 0; r->head.has_pcp && cpu < r->head.nr_cpus; cpu++) {
 		uint32_t n = r->head.pcp[cpu].count;
+		struct lab_pcp_info info = {0};
+		uint32_t room;
 
+		r->stock[cpu] = n;
+		if (r->follow)
+			continue;
 		lab_cpu_set(cpu);
+		lab_zone_pcp_info(r->zone, cpu, &info);
+		room = info.high_min > info.batch ? (uint32_t)(info.high_min - info.batch) : 0;
+		n = n < room ? n : room;
 		for (uint32_t i = 0; i < n && i < r->head.managed; i++)
 			if (!free_held(r, lab_rng_below(&r->rng, r->head.managed), 0))
 				break;
@@ -445,8 +557,10 @@ set_up(struct replay *r, const struct lab_trace_options *o)
 	r->held = malloc(r->head.managed + 1);
 	r->map = calloc(frames + 1, sizeof(*r->map));
 	r->map_order = calloc(frames + 1, 1);
-	if (r->held == NULL || r->map == NULL || r->map_order == NULL)
+	r->stock = calloc(r->head.nr_cpus, sizeof(*r->stock));
+	if (r->held == NULL || r->map == NULL || r->map_order == NULL || r->stock == NULL)
 		return -ENOMEM;
+	r->follow = r->head.has_pcp && o->pcp == LAB_TRACE_PCP_FOLLOW;
 	lab_rng_seed(&r->rng, o->seed);
 	return make_zone(r, o->allocator);
 }
@@ -526,6 +640,7 @@ lab_trace_replay(FILE *in, const struct lab_trace_options *options, struct lab_t
 		free(r->held);
 		free(r->map);
 		free(r->map_order);
+		free(r->stock);
 	}
 	free(r);
 	free(result);

@@ -426,6 +426,7 @@ check_no_error(bool pcp)
 {
 	struct lab_zone_config cfg = lab_zone_config_default(4096);
 	struct lab_trace_result res;
+	struct lab_trace_options model = {.pcp = LAB_TRACE_PCP_MODEL};
 	struct recorder r = {.nr_cpus = 2};
 	char err[160] = "";
 
@@ -437,7 +438,7 @@ check_no_error(bool pcp)
 	assert_int_equal(lab_zone_create(&r.zone, &cfg), 0);
 	record(&r, pcp, 7);
 	assert_true(r.c.events[LAB_TRACE_REFUSE] > 100);
-	assert_int_equal(replay(r.t.bytes, NULL, &res, err, sizeof(err)), 0);
+	assert_int_equal(replay(r.t.bytes, &model, &res, err, sizeof(err)), 0);
 	assert_int_equal(res.samples, r.c.events[LAB_TRACE_SAMPLE]);
 	assert_int_equal(res.allocs, r.c.events[LAB_TRACE_ALLOC]);
 	assert_int_equal(res.frees, r.c.events[LAB_TRACE_FREE]);
