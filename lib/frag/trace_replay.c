@@ -17,9 +17,12 @@
 #define ABSENT      UINT32_MAX /* in the map: the emulated zone refused it */
 #define HELD_BEFORE                                                                                \
 	(UINT32_MAX - 1) /* in the map: in a list, and held since before the recording */
-#define IN_LIST   0x80   /* of a mapped block's order: freed, and not drained yet */
-#define PROBES    256
-#define WINDOW_NS UINT64_C(10000000)
+#define IN_LIST     0x80 /* of a mapped block's order: freed, and not drained yet */
+#define PROBES      256
+#define PAIR        (1UL << LAB_MAX_ORDER) /* frames of two pageblocks, the largest block */
+#define PAIR_PROBES 32
+#define NO_PAIR     UINT32_MAX
+#define WINDOW_NS   UINT64_C(10000000)
 
 /** Flags that change what happens to the page's content, of which there is none. */
 #define CONTENT_FLAGS (__LAB_GFP_ZERO | __LAB_GFP_OOM_VICTIM)
@@ -34,6 +37,9 @@ struct replay {
 		origin; /* of the map: the start, rounded down so that blocks are aligned in it */
 	void *frames;   /* address space of the emulated zone; nothing is ever touched in it */
 	uint8_t *held;
+	uint32_t *pair; /* by recorded pair of pageblocks: the emulated one that stands for it */
+	uint8_t *pair_taken;
+	unsigned long nr_pairs;
 	uint32_t *map;      /* emulated frame + 1 of a recorded block's first frame; 0: none */
 	uint8_t *map_order; /* of that block, and IN_LIST */
 	bool follow;        /* the per-CPU lists as the trace tells */
@@ -98,22 +104,79 @@ release_held(struct replay *r, unsigned long pfn, unsigned int order)
 	}
 }
 
-/** @param rel the recorded frame, from the start of the zone */
+static bool
+release_if_held(struct replay *r, unsigned long pfn, unsigned int order)
+{
+	if (!hold_ready(r, pfn, order))
+		return false;
+	release_held(r, pfn, order);
+	return true;
+}
+
+static bool
+free_held_anywhere(struct replay *r, unsigned int order)
+{
+	unsigned long blocks = r->head.managed >> order;
+
+	for (int i = 0; i < PROBES && blocks > 0; i++)
+		if (release_if_held(r, lab_rng_below(&r->rng, blocks) << order, order))
+			return true;
+	return false;
+}
+
+/** Choose the pair of pageblocks that stands for a recorded one: of those that stand for none yet the one in the same
+ *  place, or one chosen by the seed; best one of which nothing is free, as what comes back there merges as in the kernel. */
+static uint32_t
+claim_pair(struct replay *r, unsigned long same, unsigned long offset, unsigned int order)
+{
+	uint32_t ready = NO_PAIR;
+
+	for (int i = 0; i < PAIR_PROBES; i++) {
+		unsigned long pair =
+			i == 0 && same < r->nr_pairs ? same : lab_rng_below(&r->rng, r->nr_pairs);
+		unsigned long pfn = pair * PAIR + offset;
+
+		if (r->pair_taken[pair])
+			continue;
+		if (r->held[pfn & ~(LAB_PAGEBLOCK_PAGES - 1)] == LAB_PAGEBLOCK_ORDER)
+			return (uint32_t)pair;
+		if (ready == NO_PAIR && hold_ready(r, pfn, order))
+			ready = (uint32_t)pair;
+	}
+	return ready;
+}
+
+/** Where a recorded frame that was held before lies in the emulated zone. */
+static unsigned long
+place_of(struct replay *r, unsigned long rel, unsigned int order)
+{
+	unsigned long offset = rel % PAIR;
+	uint32_t *pair = &r->pair[rel / PAIR];
+
+	if (r->nr_pairs == 0)
+		return rel % r->head.managed;
+	if (*pair == NO_PAIR) {
+		*pair = claim_pair(r, rel / PAIR, offset, order);
+		if (*pair == NO_PAIR) /* shared with another one */
+			*pair = (uint32_t)lab_rng_below(&r->rng, r->nr_pairs);
+		r->pair_taken[*pair] = 1;
+	}
+	return *pair * PAIR + offset;
+}
+
+/** Give back a block that was held before: at its place, near it, or anywhere.
+ *  @param rel the recorded frame, from the origin of the map */
 static bool
 free_held(struct replay *r, unsigned long rel, unsigned int order)
 {
-	unsigned long managed = r->head.managed, blocks = managed >> order;
-	unsigned long pfn = rel < managed ? rel : rel % managed;
+	unsigned long size = 1UL << order;
+	unsigned long home = place_of(r, rel, order) & ~(size - 1), first = home & ~(PAIR - 1);
+	unsigned long near = PAIR / size;
 
-	pfn &= ~((1UL << order) - 1);
-	for (int i = 0; i < PROBES && blocks > 0; i++) {
-		if (hold_ready(r, pfn, order)) {
-			release_held(r, pfn, order);
+	for (unsigned long i = 0; i < near; i++)
+		if (release_if_held(r, first + ((home - first + i * size) & (PAIR - 1)), order))
 			return true;
-		}
-		pfn = lab_rng_below(&r->rng, blocks) << order;
-	}
-	return false;
+	return free_held_anywhere(r, order);
 }
 
 /* ------------------------------------------------------------- the mapping */
@@ -525,7 +588,7 @@ fill_pcp(struct replay *r)
 		room = info.high_min > info.batch ? (uint32_t)(info.high_min - info.batch) : 0;
 		n = n < room ? n : room;
 		for (uint32_t i = 0; i < n && i < r->head.managed; i++)
-			if (!free_held(r, lab_rng_below(&r->rng, r->head.managed), 0))
+			if (!free_held_anywhere(r, 0))
 				break;
 	}
 }
@@ -557,9 +620,14 @@ set_up(struct replay *r, const struct lab_trace_options *o)
 	r->held = malloc(r->head.managed + 1);
 	r->map = calloc(frames + 1, sizeof(*r->map));
 	r->map_order = calloc(frames + 1, 1);
+	r->nr_pairs = r->head.managed / PAIR;
+	r->pair = malloc((frames / PAIR + 1) * sizeof(*r->pair));
+	r->pair_taken = calloc(r->nr_pairs + 1, 1);
 	r->stock = calloc(r->head.nr_cpus, sizeof(*r->stock));
-	if (r->held == NULL || r->map == NULL || r->map_order == NULL || r->stock == NULL)
+	if (r->held == NULL || r->map == NULL || r->map_order == NULL || r->stock == NULL ||
+		r->pair == NULL || r->pair_taken == NULL)
 		return -ENOMEM;
+	memset(r->pair, 0xff, (frames / PAIR + 1) * sizeof(*r->pair));
 	r->follow = r->head.has_pcp && o->pcp == LAB_TRACE_PCP_FOLLOW;
 	lab_rng_seed(&r->rng, o->seed);
 	return make_zone(r, o->allocator);
@@ -641,6 +709,8 @@ lab_trace_replay(FILE *in, const struct lab_trace_options *options, struct lab_t
 		free(r->map);
 		free(r->map_order);
 		free(r->stock);
+		free(r->pair);
+		free(r->pair_taken);
 	}
 	free(r);
 	free(result);
