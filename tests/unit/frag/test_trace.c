@@ -305,6 +305,48 @@ a_zone_that_cannot_be_made_is_refused(void **state)
 	assert_non_null(strstr(err, "cannot be made"));
 }
 
+/** The per-CPU lists as the trace tells: what is freed is free when it is drained, what lay in a list and is handed out again
+ *  changes nothing, and so does what was in the lists at the beginning. */
+static void
+lists_are_followed(void **state)
+{
+	static const char text[] = "pcp 0 1 100 10\n"
+				   "events\n"
+				   "a 1 0 5000 0 3272 M\n" /* the one page of the beginning */
+				   "s 2 1 0 0 1 0 0 0 0 0 0 1\n"
+				   "a 3 0 5001 0 3272 M\n" /* so this one is a free block */
+				   "s 4 0 0 0 1 0 0 0 0 0 0 1\n"
+				   "f 5 0 5001 0\n" /* into a list */
+				   "s 6 0 0 0 1 0 0 0 0 0 0 1\n"
+				   "a 7 0 5001 0 3272 M\n" /* and out of it */
+				   "s 8 0 0 0 1 0 0 0 0 0 0 1\n"
+				   "f 9 0 5001 0\n"
+				   "d 10 0 5001 0 M\n" /* now it is free */
+				   "s 11 1 0 0 1 0 0 0 0 0 0 1\n"
+				   "a 12 0 7168 10 2080 U\n" /* no list takes this order */
+				   "s 13 1 0 0 1 0 0 0 0 0 0 0\n"
+				   "f 14 0 7168 10\n"
+				   "s 15 1 0 0 1 0 0 0 0 0 0 1\n"
+				   "a 16 0 6000 3 3272 M\n"
+				   "s 17 1 0 0 0 0 0 0 0 0 0 1\n"
+				   "end 5 0 3 1 0 8 0\n";
+	const char *at = strstr(small, "events\n");
+	struct lab_trace_result res;
+	char all[2048], err[160] = "";
+
+	(void)state;
+	snprintf(all, sizeof(all), "%.*s%s", (int)(at - small), small, text);
+	if (replay(all, NULL, &res, err, sizeof(err)) != 0)
+		fail_msg("%s", err);
+	assert_int_equal(res.allocs, 5);
+	assert_int_equal(res.from_lists, 2);
+	assert_int_equal(res.frees, 3);
+	assert_int_equal(res.frees_before + res.frees_unmatched, 0);
+	assert_int_equal(res.samples, 8);
+	for (int order = 0; order < LAB_NR_ORDERS; order++)
+		assert_true(res.order[order].max == 0);
+}
+
 /* ----------------------------------------------- recorded by the emulator itself */
 
 #define LIVE 400
@@ -547,6 +589,7 @@ main(void)
 		cmocka_unit_test(refusals_of_other_windows_do_not_coincide),
 		cmocka_unit_test(blocks_come_back_in_parts),
 		cmocka_unit_test(a_zone_that_cannot_be_made_is_refused),
+		cmocka_unit_test(lists_are_followed),
 		cmocka_unit_test(a_trace_of_the_emulator_replays_without_error),
 		cmocka_unit_test(likewise_with_per_cpu_lists),
 		cmocka_unit_test(layouts_have_the_recorded_counts),
