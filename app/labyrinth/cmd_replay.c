@@ -42,15 +42,14 @@ take_word(struct app *app, const char *word, struct lab_trace_options *o)
 }
 
 static int
-take_words(struct app *app, const char *words, struct lab_trace_options *o)
+take_words(struct app *app, const struct cmd_args *a, struct lab_trace_options *o)
 {
-	char text[CLI_REST_LEN], *save = NULL;
+	static const char *const names[] = {"option", "another", "third"};
 	int rc = 0;
 
 	*o = (struct lab_trace_options){.seed = app->opt.seed};
-	snprintf(text, sizeof(text), "%s", words ? words : "");
-	for (char *w = strtok_r(text, " ,", &save); w && rc == 0; w = strtok_r(NULL, " ,", &save))
-		rc = take_word(app, w, o);
+	for (unsigned int i = 0; i < RTE_DIM(names) && rc == 0; i++)
+		rc = cmd_arg(a, names[i]) ? take_word(app, cmd_arg(a, names[i]), o) : 0;
 	return rc;
 }
 
@@ -121,7 +120,7 @@ replay(struct app *app, const struct cmd_args *a)
 	FILE *in;
 	int rc;
 
-	if (take_words(app, cmd_arg(a, "words"), &o))
+	if (take_words(app, a, &o))
 		return NULL;
 	in = fopen(file, "re");
 	if (in == NULL) {
@@ -140,7 +139,7 @@ replay(struct app *app, const struct cmd_args *a)
 }
 
 static const struct cmd cmds[] = {
-	{"replay <file> [<words...>]", NULL, replay, NULL,
+	{"replay <file> [<option>] [<another>] [<third>]", NULL, replay, NULL,
 		"Replay a trace of labyrinth-observe record: allocator=buddy|labyrinth "
 		"pcp=follow|model seed=N."},
 };

@@ -29,16 +29,17 @@ check "a time without a unit: 2" [ $? = 2 ]
 # Files that are written and removed: pages are allocated and freed by the thousand.
 load() {
     local i
-    for i in 1 2 3 4 5 6; do
-        dd if=/dev/zero of="$LAB_TMP/load.$i" bs=1M count=40 2>/dev/null
+    for i in 1 2 3 4; do
+        dd if=/dev/zero of="$LAB_TMP/load.$i" bs=1M count=150 2>/dev/null
         cat "$LAB_TMP"/load.* >/dev/null
         [ $((i % 2)) = 1 ] || rm -f "$LAB_TMP"/load.*
     done
 }
 
+rm -f "$trace"
 "$observe" record -d 60s -o "$trace" 2>"$LAB_TMP/record.log" &
 recorder=$!
-wait_for 10 test -s "$LAB_TMP/kernel.trace"
+wait_for 10 test -s "$trace"
 sleep 0.3
 load
 sleep 0.3
