@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <lab_kmon.h>
 #include <lab_record.h>
@@ -123,15 +122,6 @@ parse(struct record_opts *o, int argc, char **argv, bool *leave)
 	return rc;
 }
 
-static uint64_t
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static int
 failed(int err, const char *what)
 {
@@ -155,13 +145,12 @@ static int
 record(struct lab_record *r, const struct record_opts *o)
 {
 	uint64_t step = o->record.interval_ns < STEP_NS ? o->record.interval_ns : STEP_NS;
-	uint64_t end = now() + o->duration_ns;
 	struct lab_trace_counts counts = {0};
 	int err = lab_record_begin(r), end_err;
 
 	if (err)
 		return failed(err, "the beginning cannot be recorded");
-	while (!err && now() < end && signals_sleep(step))
+	while (!err && lab_record_elapsed(r) < o->duration_ns && signals_sleep(step))
 		err = lab_record_step(r);
 	end_err = lab_record_end(r, &counts);
 	err = err ? err : end_err;

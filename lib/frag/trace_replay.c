@@ -214,14 +214,15 @@ split_around(struct replay *r, unsigned long rel)
 		unsigned long from = rel & ~((1UL << k) - 1);
 		uint32_t to = r->map[from];
 
-		if (to == 0 || from + (1UL << r->map_order[from]) <= rel)
+		unsigned int order = mapped_order(r, from);
+
+		if (to == 0 || from + (1UL << order) <= rel)
 			continue;
-		if (to != ABSENT && r->map_order[from] > 0)
-			lab_split_page(
-				r->zone, lab_pfn_to_page(r->zone, to - 1), r->map_order[from]);
-		for (unsigned long i = (1UL << r->map_order[from]); i-- > 0;) {
-			r->map[from + i] = to == ABSENT ? ABSENT : to + (uint32_t)i;
-			r->map_order[from + i] = 0;
+		if (is_real(to) && order > 0)
+			lab_split_page(r->zone, lab_pfn_to_page(r->zone, to - 1), order);
+		for (unsigned long i = 1UL << order; i-- > 0;) {
+			r->map[from + i] = is_real(to) ? to + (uint32_t)i : to;
+			r->map_order[from + i] = r->map_order[from] & IN_LIST;
 		}
 		return true;
 	}

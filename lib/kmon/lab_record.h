@@ -65,6 +65,9 @@ int lab_record_begin(struct lab_record *r);
 /** Write what came since; take a sample if one is due. To be called every few milliseconds. @return 0, -EIO ... */
 int lab_record_step(struct lab_record *r);
 
+/** ns since the beginning. */
+uint64_t lab_record_elapsed(const struct lab_record *r);
+
 /** End: write the last sample and the end line. @param counts out, may be NULL */
 int lab_record_end(struct lab_record *r, struct lab_trace_counts *counts);
 

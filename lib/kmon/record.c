@@ -388,7 +388,6 @@ read_beginning(struct lab_record *r)
 	if (!r->head.has_types)
 		memset(r->head.free, 0, sizeof(r->head.free));
 	rc = read_text(r, r->zoneinfo);
-	rc = rc != 0 ? rc : 0;
 	if (rc == 0) {
 		struct lab_trace_head *h = calloc(1, sizeof(*h));
 
@@ -440,6 +439,12 @@ lab_record_step(struct lab_record *r)
 		rc = ring_buffer__consume(r->ring);
 	flush_sample(r);
 	return rc < 0 ? rc : r->err;
+}
+
+uint64_t
+lab_record_elapsed(const struct lab_record *r)
+{
+	return now() - r->begin_ns;
 }
 
 int

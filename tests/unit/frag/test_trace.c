@@ -291,6 +291,33 @@ blocks_come_back_in_parts(void **state)
 		assert_true(res.order[order].max == 0);
 }
 
+/** So may one that lay in a list; the rest of it stays there. */
+static void
+a_listed_block_is_drained_in_parts(void **state)
+{
+	static const char text[] = "pcp 0 0 100 10\n"
+				   "events\n"
+				   "a 1 0 6000 3 3272 M\n"
+				   "f 2 0 6000 3\n"
+				   "s 3 1 0 0 0 0 0 0 0 0 0 1\n"
+				   "d 4 0 6004 2 M\n"
+				   "s 5 1 0 1 0 0 0 0 0 0 0 1\n"
+				   "d 6 0 6000 2 M\n"
+				   "s 7 1 0 0 1 0 0 0 0 0 0 1\n"
+				   "end 1 0 1 2 0 3 0\n";
+	const char *at = strstr(small, "events\n");
+	struct lab_trace_result res;
+	char all[2048];
+
+	(void)state;
+	snprintf(all, sizeof(all), "%.*s%s", (int)(at - small), small, text);
+	assert_int_equal(replay(all, NULL, &res, NULL, 0), 0);
+	assert_int_equal(res.frees, 1);
+	assert_int_equal(res.frees_unmatched, 0);
+	for (int order = 0; order < LAB_NR_ORDERS; order++)
+		assert_true(res.order[order].max == 0);
+}
+
 static void
 a_zone_that_cannot_be_made_is_refused(void **state)
 {
@@ -588,6 +615,7 @@ main(void)
 		cmocka_unit_test(a_small_trace_has_the_result_worked_out_by_hand),
 		cmocka_unit_test(refusals_of_other_windows_do_not_coincide),
 		cmocka_unit_test(blocks_come_back_in_parts),
+		cmocka_unit_test(a_listed_block_is_drained_in_parts),
 		cmocka_unit_test(a_zone_that_cannot_be_made_is_refused),
 		cmocka_unit_test(lists_are_followed),
 		cmocka_unit_test(a_trace_of_the_emulator_replays_without_error),
