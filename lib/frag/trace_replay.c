@@ -10,43 +10,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "trace.h"
+#include "trace_held.h"
 
-#define NOT_HELD    0xff /* of a frame; else the order of the held block that begins here */
-#define HELD_INSIDE 0xfe
-#define ABSENT      UINT32_MAX /* in the map: the emulated zone refused it */
+#define ABSENT UINT32_MAX /* in the map: the emulated zone refused it */
 #define HELD_BEFORE                                                                                \
 	(UINT32_MAX - 1) /* in the map: in a list, and held since before the recording */
-#define IN_LIST     0x80 /* of a mapped block's order: freed, and not drained yet */
-#define PROBES      256
-#define PAIR        (1UL << LAB_MAX_ORDER) /* frames of two pageblocks, the largest block */
-#define PAIR_PROBES 32
-#define NO_PAIR     UINT32_MAX
-#define WINDOW_NS   UINT64_C(10000000)
+#define IN_LIST   0x80   /* of a mapped block's order: freed, and not drained yet */
+#define WINDOW_NS UINT64_C(10000000)
 
 /** Flags that change what happens to the page's content, of which there is none. */
 #define CONTENT_FLAGS (__LAB_GFP_ZERO | __LAB_GFP_OOM_VICTIM)
-
-struct replay {
-	struct lab_trace_reader reader;
-	struct lab_trace_head head;
-	struct lab_trace_result *out;
-	struct lab_zone *zone;
-	struct lab_rng rng;
-	unsigned long
-		origin; /* of the map: the start, rounded down so that blocks are aligned in it */
-	void *frames;   /* address space of the emulated zone; nothing is ever touched in it */
-	uint8_t *held;
-	uint32_t *pair; /* by recorded pair of pageblocks: the emulated one that stands for it */
-	uint8_t *pair_taken;
-	unsigned long nr_pairs;
-	uint32_t *map;      /* emulated frame + 1 of a recorded block's first frame; 0: none */
-	uint8_t *map_order; /* of that block, and IN_LIST */
-	bool follow;        /* the per-CPU lists as the trace tells */
-	uint64_t *stock;    /* pages that each CPU's lists had at the beginning */
-	uint64_t window_ns, window, in_window_actual, in_window_predicted;
-	unsigned long first[LAB_NR_ORDERS]; /* the first sample */
-};
 
 enum lab_linux
 lab_trace_linux(const char *release)
@@ -64,119 +37,6 @@ lab_trace_pcp_name(enum lab_trace_pcp_mode mode)
 	static const char *const names[LAB_NR_TRACE_PCP_MODES] = {"follow", "model"};
 
 	return (unsigned int)mode < LAB_NR_TRACE_PCP_MODES ? names[mode] : NULL;
-}
-
-/* ------------------------------------------------------- blocks held before */
-
-/** Is [pfn, pfn + 1 << order) held in whole blocks? A larger block around it is split for that. */
-static bool
-hold_ready(struct replay *r, unsigned long pfn, unsigned int order)
-{
-	unsigned long end = pfn + (1UL << order);
-
-	if (end > r->head.managed)
-		return false;
-	for (unsigned int k = order + 1; k <= LAB_PAGEBLOCK_ORDER; k++) {
-		unsigned long from = pfn & ~((1UL << k) - 1);
-
-		if (r->held[from] != k)
-			continue;
-		lab_split_page(r->zone, lab_pfn_to_page(r->zone, from), k);
-		memset(&r->held[from], 0, 1UL << k);
-	}
-	for (unsigned long i = pfn; i < end; i += 1UL << r->held[i])
-		if (r->held[i] > order)
-			return false;
-	return true;
-}
-
-static void
-release_held(struct replay *r, unsigned long pfn, unsigned int order)
-{
-	unsigned long end = pfn + (1UL << order);
-
-	for (unsigned long i = pfn; i < end;) {
-		unsigned int k = r->held[i];
-
-		memset(&r->held[i], NOT_HELD, 1UL << k);
-		lab_free_pages(r->zone, lab_pfn_to_page(r->zone, i), k);
-		i += 1UL << k;
-	}
-}
-
-static bool
-release_if_held(struct replay *r, unsigned long pfn, unsigned int order)
-{
-	if (!hold_ready(r, pfn, order))
-		return false;
-	release_held(r, pfn, order);
-	return true;
-}
-
-static bool
-free_held_anywhere(struct replay *r, unsigned int order)
-{
-	unsigned long blocks = r->head.managed >> order;
-
-	for (int i = 0; i < PROBES && blocks > 0; i++)
-		if (release_if_held(r, lab_rng_below(&r->rng, blocks) << order, order))
-			return true;
-	return false;
-}
-
-/** Choose the pair of pageblocks that stands for a recorded one: of those that stand for none yet the one in the same
- *  place, or one chosen by the seed; best one of which nothing is free, as what comes back there merges as in the kernel. */
-static uint32_t
-claim_pair(struct replay *r, unsigned long same, unsigned long offset, unsigned int order)
-{
-	uint32_t ready = NO_PAIR;
-
-	for (int i = 0; i < PAIR_PROBES; i++) {
-		unsigned long pair =
-			i == 0 && same < r->nr_pairs ? same : lab_rng_below(&r->rng, r->nr_pairs);
-		unsigned long pfn = pair * PAIR + offset;
-
-		if (r->pair_taken[pair])
-			continue;
-		if (r->held[pfn & ~(LAB_PAGEBLOCK_PAGES - 1)] == LAB_PAGEBLOCK_ORDER)
-			return (uint32_t)pair;
-		if (ready == NO_PAIR && hold_ready(r, pfn, order))
-			ready = (uint32_t)pair;
-	}
-	return ready;
-}
-
-/** Where a recorded frame that was held before lies in the emulated zone. */
-static unsigned long
-place_of(struct replay *r, unsigned long rel, unsigned int order)
-{
-	unsigned long offset = rel % PAIR;
-	uint32_t *pair = &r->pair[rel / PAIR];
-
-	if (r->nr_pairs == 0)
-		return rel % r->head.managed;
-	if (*pair == NO_PAIR) {
-		*pair = claim_pair(r, rel / PAIR, offset, order);
-		if (*pair == NO_PAIR) /* shared with another one */
-			*pair = (uint32_t)lab_rng_below(&r->rng, r->nr_pairs);
-		r->pair_taken[*pair] = 1;
-	}
-	return *pair * PAIR + offset;
-}
-
-/** Give back a block that was held before: at its place, near it, or anywhere.
- *  @param rel the recorded frame, from the origin of the map */
-static bool
-free_held(struct replay *r, unsigned long rel, unsigned int order)
-{
-	unsigned long size = 1UL << order;
-	unsigned long home = place_of(r, rel, order) & ~(size - 1), first = home & ~(PAIR - 1);
-	unsigned long near = PAIR / size;
-
-	for (unsigned long i = 0; i < near; i++)
-		if (release_if_held(r, first + ((home - first + i * size) & (PAIR - 1)), order))
-			return true;
-	return free_held_anywhere(r, order);
 }
 
 /* ------------------------------------------------------------- the mapping */
@@ -203,7 +63,7 @@ free_mapped(struct replay *r, unsigned long rel)
 	if (is_real(to))
 		lab_free_pages(r->zone, lab_pfn_to_page(r->zone, to - 1), mapped_order(r, rel));
 	else if (to == HELD_BEFORE)
-		free_held(r, rel, mapped_order(r, rel));
+		trace_free_held(r, rel, mapped_order(r, rel));
 }
 
 /** Turn the mapped block around a frame into blocks of order 0. @return was there one? */
@@ -346,7 +206,7 @@ on_drain(struct replay *r, const struct lab_trace_event *e)
 		free_range(r, rel, e->order);
 	} else {
 		*stock -= *stock < pages ? *stock : pages;
-		r->out->frees_unmatched += !free_held(r, rel, e->order);
+		r->out->frees_unmatched += !trace_free_held(r, rel, e->order);
 	}
 }
 
@@ -417,7 +277,7 @@ on_free(struct replay *r, const struct lab_trace_event *e)
 		r->out->frees_skipped += r->map[rel] == ABSENT;
 		r->out->frees += r->map[rel] != ABSENT;
 		free_range(r, rel, e->order);
-	} else if (free_held(r, rel, e->order)) {
+	} else if (trace_free_held(r, rel, e->order)) {
 		r->out->frees_before++;
 	} else {
 		r->out->frees_unmatched++;
@@ -589,7 +449,7 @@ fill_pcp(struct replay *r)
 		room = info.high_min > info.batch ? (uint32_t)(info.high_min - info.batch) : 0;
 		n = n < room ? n : room;
 		for (uint32_t i = 0; i < n && i < r->head.managed; i++)
-			if (!free_held_anywhere(r, 0))
+			if (!trace_free_held_anywhere(r, 0))
 				break;
 	}
 }
