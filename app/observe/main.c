@@ -15,6 +15,8 @@
 static const struct observe_command commands[] = {
 	{"diagnose", cmd_diagnose, "say which gate refused a page, from a kernel message or /proc"},
 #ifdef LAB_HAVE_KMON
+	{"record", cmd_record,
+		"record a zone's page allocations as a trace that labyrinth replays"},
 	{"watch", cmd_watch, "count the running kernel's refused pages and dropped packets"},
 #endif
 };

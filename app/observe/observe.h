@@ -31,6 +31,7 @@ int observe_usage_error(const char *command, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 int cmd_diagnose(int argc, char **argv);
+int cmd_record(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 
 #endif /* OBSERVE_H */

@@ -7,13 +7,10 @@
 /* Inside lib/frag only: what saving and loading share. docs/zone-format.md is the format. */
 
 #include "tenants.h"
+#include "words.h"
 
-#define ZONE_MAGIC    "labyrinth-zone"
-#define ZONE_VERSION  1
-#define ZONE_LINE_MAX 1024
-
-/** Letters of the migratetypes as the kernel prints them. */
-#define ZONE_LETTERS "UMEHCI"
+#define ZONE_MAGIC   "labyrinth-zone"
+#define ZONE_VERSION 1
 
 /** Do blocks stand in the zone that the tenants do not hold? Those in per-CPU lists count as such. */
 bool zone_has_others(struct lab_tenants *t);

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "lab_record.h"
+#include "record.skel.h"
+#include "record_shared.h"
+
+#define TOUCHED    64                  /* pages touched to find the table of pages */
+#define ADDRESSES  4096                /* most addresses looked at for it */
+#define TEXT_MAX   (4 << 20)           /* of a file of /proc */
+#define TABLE_STEP (UINT64_C(1) << 30) /* of x86-64: the table begins at a multiple */
+
+_Static_assert((int)RECORD_STEAL == (int)LAB_TRACE_STEAL, "records are events of the trace");
+
+struct lab_record {
+	struct lab_record_opts opts;
+	struct lab_trace_head head;
+	struct record_bpf *skel;
+	struct ring_buffer *ring;
+	struct bpf_link *link[4];
+	int buddyinfo, pagetypeinfo, zoneinfo; /* opened while they may be */
+	char *text;
+	uint64_t begin_ns, last_ns, next_sample_ns;
+	struct lab_trace_event sample;
+	bool sample_waits;
+	bool running;
+	int err; /* of writing */
+	struct lab_trace_counts counts;
+	uint64_t address[ADDRESSES];
+	unsigned int nr_addresses;
+};
+
+static int __attribute__((format(printf, 3, 4))) refuse(char *why, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, LAB_RECORD_WHY_LEN, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+static uint64_t
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/** The whole of a file of /proc, from its beginning, into r->text. */
+static int
+read_text(struct lab_record *r, int fd)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -ENOENT;
+	while ((n = pread(fd, r->text + len, TEXT_MAX - 1 - len, (off_t)len)) > 0)
+		len += (size_t)n;
+	r->text[len] = '\0';
+	return n < 0 ? -errno : 0;
+}
+
+/* ----------------------------------------------------------------- records */
+
+static void
+write_event(struct lab_record *r, struct lab_trace_event *e)
+{
+	/* CPUs fill the ring at once: a time may be a little before the last one's */
+	if (e->ns < r->last_ns)
+		e->ns = r->last_ns;
+	r->last_ns = e->ns;
+	if (r->err == 0)
+		r->err = lab_trace_write_event(r->opts.out, e);
+	r->counts.events[e->type]++;
+}
+
+static void
+flush_sample(struct lab_record *r)
+{
+	if (r->sample_waits)
+		write_event(r, &r->sample);
+	r->sample_waits = false;
+}
+
+static void
+take_event(struct lab_record *r, const struct record_event *in)
+{
+	unsigned int mt = in->order_and_type >> 4;
+	struct lab_trace_event e = {.type = (enum lab_trace_type)in->type,
+		.ns = in->ns - r->begin_ns,
+		.cpu = in->cpu,
+		.pfn = in->page,
+		.order = in->order_and_type & 15,
+		.gfp = in->gfp,
+		.migratetype = mt < LAB_MIGRATE_TYPES ? mt : LAB_MIGRATE_ISOLATE};
+	unsigned long rel = e.pfn - r->head.start;
+
+	/* a block that the zone does not wholly have is none of it; huge orders are no allocator's */
+	if (in->ns < r->begin_ns || e.order > LAB_MAX_ORDER || e.cpu >= r->head.nr_cpus)
+		return;
+	if (e.type != LAB_TRACE_REFUSE && rel + (1UL << e.order) > r->head.spanned)
+		return;
+	if (r->sample_waits && e.ns > r->sample.ns)
+		flush_sample(r);
+	write_event(r, &e);
+}
+
+static int
+on_record(void *ctx, void *data, size_t size)
+{
+	struct lab_record *r = ctx;
+	const struct record_event *e = data;
+
+	if (size < sizeof(*e))
+		return 0;
+	if (e->type == RECORD_PAGE) {
+		if (r->nr_addresses < ADDRESSES)
+			r->address[r->nr_addresses++] = e->page;
+	} else if (r->running) {
+		take_event(r, e);
+	}
+	return 0;
+}
+
+/* -------------------------------------------------- where the table of pages is */
+
+/** Frame number of a page of this process; 0: hidden. */
+static uint64_t
+frame_of(int pagemap, const void *page)
+{
+	uint64_t v = 0;
+	off_t at = (off_t)((uintptr_t)page / LAB_PAGE_SIZE * sizeof(v));
+
+	if (pagemap < 0 || pread(pagemap, &v, sizeof(v), at) != sizeof(v) || !(v >> 63))
+		return 0;
+	return v & ((UINT64_C(1) << 55) - 1);
+}
+
+/** How many of the frames have their page among the addresses, if the table begins there? */
+static unsigned int
+votes(const struct lab_record *r, const uint64_t *frame, unsigned int size, uint64_t base)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < TOUCHED; i++)
+		for (unsigned int k = 0; k < r->nr_addresses; k++)
+			if (r->address[k] == base + frame[i] * size) {
+				n++;
+				break;
+			}
+	return n;
+}
+
+static uint64_t
+base_by_frames(const struct lab_record *r, const uint64_t *frame, unsigned int size)
+{
+	for (unsigned int i = 0; i < 8 && frame[i] != 0; i++)
+		for (unsigned int k = 0; k < r->nr_addresses; k++) {
+			uint64_t base = r->address[k] - frame[i] * size;
+
+			if (votes(r, frame, size, base) >= TOUCHED * 3 / 4)
+				return base;
+		}
+	return 0;
+}
+
+/** All pages lie in one step of the table, so its beginning is theirs, rounded down. */
+static uint64_t
+base_by_step(const struct lab_record *r)
+{
+#if defined(__x86_64__)
+	uint64_t base = r->nr_addresses > 0 ? r->address[0] & ~(TABLE_STEP - 1) : 0;
+	uint64_t end = ((uint64_t)r->head.start + r->head.spanned) * r->skel->rodata->page_size;
+
+	for (unsigned int k = 0; k < r->nr_addresses; k++)
+		if ((r->address[k] & ~(TABLE_STEP - 1)) != base)
+			return 0;
+	return end <= TABLE_STEP ? base : 0;
+#else
+	return 0;
+#endif
+}
+
+static int
+find_base(struct lab_record *r, char *why)
+{
+	size_t len = TOUCHED * LAB_PAGE_SIZE;
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t frame[TOUCHED] = {0}, base;
+	char *pages = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (pages == MAP_FAILED) {
+		if (pagemap >= 0)
+			close(pagemap);
+		return -ENOMEM;
+	}
+	madvise(pages, len, MADV_NOHUGEPAGE);
+	r->skel->bss->mode = RECORD_ADDRESSES;
+	for (unsigned int i = 0; i < TOUCHED; i++) {
+		*(volatile char *)(pages + i * LAB_PAGE_SIZE) = 1;
+		frame[i] = frame_of(pagemap, pages + i * LAB_PAGE_SIZE);
+	}
+	r->skel->bss->mode = RECORD_OFF;
+	ring_buffer__consume(r->ring);
+	base = base_by_frames(r, frame, r->skel->rodata->page_size);
+	base = base != 0 ? base : base_by_step(r);
+	munmap(pages, len);
+	if (pagemap >= 0)
+		close(pagemap);
+	r->skel->bss->pages_base = base;
+	return base != 0 ? 0
+			 : refuse(why, -ENOTSUP,
+				   "where the kernel's table of pages lies cannot be found out "
+				   "(with CAP_SYS_ADMIN /proc/self/pagemap tells)");
+}
+
+/* ----------------------------------------------------------------- opening */
+
+static unsigned int
+size_of_page(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf ? btf__find_by_name_kind(btf, "page", BTF_KIND_STRUCT) : -1;
+	unsigned int size = id > 0 ? btf__type_by_id(btf, (unsigned int)id)->size : 0;
+
+	btf__free(btf);
+	return size;
+}
+
+static int
+load(struct lab_record *r, char *why)
+{
+	unsigned int size = size_of_page();
+	int rc;
+
+	if (size == 0)
+		return refuse(why, -ENOTSUP, "this kernel shows no BTF (/sys/kernel/btf/vmlinux)");
+	r->skel = record_bpf__open();
+	if (r->skel == NULL)
+		return -errno;
+	r->skel->rodata->page_size = size;
+	rc = record_bpf__load(r->skel);
+	if (rc != 0)
+		return refuse(
+			why, rc, "the kernel refuses the recording programs: %s", strerror(-rc));
+	r->ring = ring_buffer__new(bpf_map__fd(r->skel->maps.ring), on_record, r, NULL);
+	return r->ring != NULL ? 0 : -errno;
+}
+
+static int
+attach(struct lab_record *r, char *why)
+{
+	const struct {
+		struct bpf_program *prog;
+		const char *tracepoint;
+	} on[] = {{r->skel->progs.on_alloc, "mm_page_alloc"},
+		{r->skel->progs.on_free, "mm_page_free"},
+		{r->skel->progs.on_drain, "mm_page_pcpu_drain"},
+		{r->skel->progs.on_steal, "mm_page_alloc_extfrag"}};
+
+	for (unsigned int i = 0; i < sizeof(on) / sizeof(on[0]); i++) {
+		r->link[i] = bpf_program__attach_raw_tracepoint(on[i].prog, on[i].tracepoint);
+		if (r->link[i] == NULL)
+			return refuse(why, -errno, "cannot be attached to %s: %s", on[i].tracepoint,
+				strerror(errno));
+	}
+	return 0;
+}
+
+static int
+open_proc(struct lab_record *r, char *why)
+{
+	struct utsname u;
+	int rc;
+
+	r->buddyinfo = open("/proc/buddyinfo", O_RDONLY | O_CLOEXEC);
+	r->zoneinfo = open("/proc/zoneinfo", O_RDONLY | O_CLOEXEC);
+	r->pagetypeinfo =
+		open("/proc/pagetypeinfo", O_RDONLY | O_CLOEXEC); /* root's, or not there */
+	r->text = malloc(TEXT_MAX);
+	if (r->text == NULL)
+		return -ENOMEM;
+	uname(&u);
+	snprintf(r->head.kernel, sizeof(r->head.kernel), "%.63s", u.release);
+	rc = read_text(r, r->zoneinfo);
+	rc = rc != 0 ? rc
+		     : lab_record_parse_zoneinfo(r->text, r->opts.zone, r->opts.node, &r->head);
+	if (rc == -ENOENT)
+		return refuse(why, rc,
+			"/proc/zoneinfo has no zone with memory called '%s' on that node",
+			r->opts.zone != NULL ? r->opts.zone : "any");
+	return rc;
+}
+
+int
+lab_record_open(struct lab_record **out, const struct lab_record_opts *opts, char *why)
+{
+	struct lab_record *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (r == NULL)
+		return -ENOMEM;
+	r->opts = *opts;
+	r->buddyinfo = r->pagetypeinfo = r->zoneinfo = -1;
+	rc = open_proc(r, why);
+	rc = rc != 0 ? rc : load(r, why);
+	rc = rc != 0 ? rc : attach(r, why);
+	rc = rc != 0 ? rc : find_base(r, why);
+	if (rc != 0) {
+		if (why[0] == '\0')
+			refuse(why, rc, "%s", strerror(-rc));
+		lab_record_close(r);
+		return rc;
+	}
+	r->skel->bss->first_pfn = r->head.start;
+	r->skel->bss->nr_pfns = r->head.spanned;
+	*out = r;
+	return 0;
+}
+
+void
+lab_record_close(struct lab_record *r)
+{
+	if (r == NULL)
+		return;
+	for (unsigned int i = 0; i < sizeof(r->link) / sizeof(r->link[0]); i++)
+		bpf_link__destroy(r->link[i]);
+	ring_buffer__free(r->ring);
+	record_bpf__destroy(r->skel);
+	for (int i = 0; i < 3; i++) {
+		int fd = i == 0 ? r->buddyinfo : i == 1 ? r->pagetypeinfo : r->zoneinfo;
+
+		if (fd >= 0)
+			close(fd);
+	}
+	free(r->text);
+	free(r);
+}
+
+const struct lab_trace_head *
+lab_record_head(const struct lab_record *r)
+{
+	return &r->head;
+}
+
+/* --------------------------------------------------------------- recording */
+
+/** Look at buddyinfo, and let the sample wait for the events before it. */
+static int
+take_sample(struct lab_record *r)
+{
+	int rc = read_text(r, r->buddyinfo);
+
+	r->sample = (struct lab_trace_event){.type = LAB_TRACE_SAMPLE, .ns = now() - r->begin_ns};
+	rc = rc != 0 ? rc : lab_record_parse_buddyinfo(r->text, &r->head, r->sample.blocks);
+	r->sample_waits = rc == 0;
+	return rc;
+}
+
+/** Types and per-CPU lists first, as they take longer to read; the numbers of blocks last. */
+static int
+read_beginning(struct lab_record *r)
+{
+	unsigned long blocks[LAB_NR_ORDERS];
+	int rc = read_text(r, r->pagetypeinfo);
+
+	if (rc == 0)
+		lab_record_parse_pagetypeinfo(r->text, &r->head);
+	if (!r->head.has_types)
+		memset(r->head.free, 0, sizeof(r->head.free));
+	rc = read_text(r, r->zoneinfo);
+	if (rc == 0) {
+		struct lab_trace_head *h = calloc(1, sizeof(*h));
+
+		if (h == NULL)
+			return -ENOMEM;
+		rc = lab_record_parse_zoneinfo(r->text, r->head.zone, r->head.node, h);
+		memcpy(r->head.pcp, h->pcp, sizeof(h->pcp));
+		free(h);
+	}
+	r->skel->bss->mode = RECORD_EVENTS;
+	r->begin_ns = 0;
+	rc = rc != 0 ? rc : read_text(r, r->buddyinfo);
+	r->begin_ns = now();
+	rc = rc != 0 ? rc : lab_record_parse_buddyinfo(r->text, &r->head, blocks);
+	if (rc != 0)
+		return rc;
+	lab_record_adjust(&r->head, blocks);
+	r->sample = (struct lab_trace_event){.type = LAB_TRACE_SAMPLE};
+	memcpy(r->sample.blocks, blocks, sizeof(blocks));
+	return 0;
+}
+
+int
+lab_record_begin(struct lab_record *r)
+{
+	int rc = read_beginning(r);
+
+	rc = rc != 0 ? rc : lab_trace_write_head(r->opts.out, &r->head);
+	if (rc != 0)
+		return rc;
+	r->running = true;
+	r->next_sample_ns = r->begin_ns + r->opts.interval_ns;
+	write_event(r, &r->sample);
+	return r->err;
+}
+
+int
+lab_record_step(struct lab_record *r)
+{
+	uint64_t t = now();
+	int rc = 0;
+
+	if (t >= r->next_sample_ns) {
+		rc = take_sample(r);
+		while (r->next_sample_ns <= t)
+			r->next_sample_ns += r->opts.interval_ns;
+	}
+	if (rc == 0)
+		rc = ring_buffer__consume(r->ring);
+	flush_sample(r);
+	return rc < 0 ? rc : r->err;
+}
+
+uint64_t
+lab_record_elapsed(const struct lab_record *r)
+{
+	return now() - r->begin_ns;
+}
+
+int
+lab_record_end(struct lab_record *r, struct lab_trace_counts *counts)
+{
+	int rc;
+
+	r->skel->bss->mode = RECORD_OFF;
+	r->next_sample_ns = 0;
+	rc = lab_record_step(r);
+	r->counts.lost = r->skel->bss->lost;
+	if (counts != NULL)
+		*counts = r->counts;
+	return rc != 0 ? rc : lab_trace_write_end(r->opts.out, &r->counts);
+}

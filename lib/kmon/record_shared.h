@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+#ifndef RECORD_SHARED_H
+#define RECORD_SHARED_H
+
+/** @file record_shared.h What the recording programs and the process that reads them both know. No header is
+ *  included: see kmon_shared.h. */
+
+/** What a record in the ring is; those below RECORD_PAGE as enum lab_trace_type. */
+enum record_type {
+	RECORD_ALLOC,
+	RECORD_REFUSE,
+	RECORD_FREE,
+	RECORD_DRAIN,
+	RECORD_STEAL,
+	RECORD_PAGE, /**< address of a page that was just handed out, to find out where pages lie */
+};
+
+/** What the programs do. */
+enum record_mode {
+	RECORD_OFF,
+	RECORD_ADDRESSES, /**< RECORD_PAGE of order 0 alone */
+	RECORD_EVENTS,
+};
+
+struct record_event {
+	unsigned long long ns;   /**< CLOCK_MONOTONIC */
+	unsigned long long page; /**< frame number; RECORD_PAGE: address */
+	unsigned int gfp;
+	unsigned short cpu;
+	unsigned char type;           /**< enum record_type */
+	unsigned char order_and_type; /**< order in the low 4 bits, migratetype above */
+};
+
+#endif /* RECORD_SHARED_H */
