@@ -15,7 +15,7 @@ load(const struct depot *d, unsigned int slot)
 	return atomic_load_explicit(&d->word[slot], memory_order_relaxed);
 }
 
-/** Make a slot that says `want` one's own. */
+/** Make a slot one's own if it still says `old`. */
 static inline bool
 hold(struct depot *d, unsigned int slot, uint64_t old)
 {

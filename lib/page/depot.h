@@ -22,7 +22,7 @@
 
 struct depot {
 	_Alignas(LAB_CACHE_LINE) _Atomic uint64_t
-		word[DEPOT_SLOTS]; /**< version << 8 | pages, DEPOT_HELD */
+		word[DEPOT_SLOTS]; /**< version << 8 | pages, or 255: somebody's */
 	void *page[DEPOT_SLOTS][DEPOT_BATCH];
 };
 

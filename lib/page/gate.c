@@ -10,7 +10,6 @@
 #include "buddy.h"
 #include "frame_ops.h"
 #include "gate.h"
-
 #include "reserve.h"
 #include "zone.h"
 
@@ -113,12 +112,13 @@ lab_zone_explain(struct lab_zone *z, lab_gfp_t gfp, unsigned int order, struct l
 	struct lab_verdict verdict = {.cause = LAB_CAUSE_ORDER};
 	struct lab_request rq;
 
-	if (lab_request_init(z, &rq, gfp, order) &&
-		explain_pass(z, &rq, lab_first_pass_flags(z, &rq), &verdict) &&
-		explain_pass(z, &rq, lab_gfp_min_flags(gfp, order), &verdict) && reserves)
-		explain_pass(z, &rq, reserves, &verdict);
-	if (verdict.cause != LAB_CAUSE_NONE && order <= LAB_MAX_ORDER && lab_reserve_has(z, &rq))
-		verdict.cause = LAB_CAUSE_NONE;
+	if (lab_request_init(z, &rq, gfp, order)) {
+		if (explain_pass(z, &rq, lab_first_pass_flags(z, &rq), &verdict) &&
+			explain_pass(z, &rq, lab_gfp_min_flags(gfp, order), &verdict) && reserves)
+			explain_pass(z, &rq, reserves, &verdict);
+		if (verdict.cause != LAB_CAUSE_NONE && lab_reserve_has(z, &rq))
+			verdict.cause = LAB_CAUSE_NONE;
+	}
 	if (v != NULL)
 		*v = verdict;
 	return verdict.cause;

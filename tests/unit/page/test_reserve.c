@@ -113,6 +113,12 @@ test_atomic_only(void **state)
 	assert_null(lab_alloc_pages(z, LAB_GFP_ATOMIC, 1)); /* another order's */
 	assert_int_equal(lab_zone_explain(z, NOT_ATOMIC, 2, NULL), LAB_CAUSE_EXHAUSTED);
 	assert_int_equal(lab_zone_explain(z, LAB_GFP_ATOMIC, 2, &v), LAB_CAUSE_NONE);
+	/* what is no request to this zone gets nothing out of it either */
+	assert_int_equal(
+		lab_zone_explain(z, LAB_GFP_ATOMIC | __LAB_GFP_DMA, 2, &v), LAB_CAUSE_ORDER);
+	assert_int_equal(
+		lab_zone_explain(z, LAB_GFP_ATOMIC | __LAB_GFP_DMA | __LAB_GFP_DMA32, 2, &v),
+		LAB_CAUSE_ORDER);
 	for (unsigned int i = 0; i < 4; i++)
 		assert_non_null(page[n + i] = lab_alloc_pages(z, LAB_GFP_ATOMIC, 2));
 	assert_null(lab_alloc_pages(z, LAB_GFP_ATOMIC, 2));
