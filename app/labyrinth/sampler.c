@@ -15,31 +15,11 @@
 
 #define MAX_SERIES (16 + LAB_LEDGER_MAX_CAUSES + LEDGER_NR_FAILURES)
 
-static uint64_t
-read_value(void *arg)
-{
-	return *(const uint64_t *)arg;
-}
-
-static int
-add(struct sampler *s, const char *name, const char *unit, enum lab_series_kind kind,
-	uint64_t *value)
-{
-	struct lab_series_def def = {name, unit, kind, read_value, value};
-	int rc = lab_series_add(s->set, &def);
-
-	return rc < 0 ? rc : 0;
-}
-
 static int
 add_all(struct sampler *s)
 {
 	struct snapshot *n = &s->now;
-	const struct {
-		const char *name, *unit;
-		enum lab_series_kind kind;
-		uint64_t *value;
-	} list[] = {
+	const struct lab_series_value list[] = {
 		{SERIES_OFFERED, "packets", LAB_SERIES_COUNTER, &n->offered},
 		{"received", "packets", LAB_SERIES_COUNTER, &n->received},
 		{"delivered", "packets", LAB_SERIES_COUNTER, &n->delivered},
@@ -51,18 +31,21 @@ add_all(struct sampler *s)
 		{"free_pages", "pages", LAB_SERIES_GAUGE, &n->free_pages},
 	};
 	char name[LAB_SERIES_NAME_LEN];
-	int rc = 0;
+	struct lab_series_value one = {.name = name, .kind = LAB_SERIES_COUNTER};
+	int rc = lab_series_add_values(s->set, list, RTE_DIM(list));
 
-	for (unsigned int i = 0; i < RTE_DIM(list) && rc == 0; i++)
-		rc = add(s, list[i].name, list[i].unit, list[i].kind, list[i].value);
 	for (unsigned int i = 0; i < lab_drop_cause_count() && rc == 0; i++) {
 		snprintf(name, sizeof(name), "drop.%s", lab_drop_cause_name(i));
-		rc = add(s, name, "packets", LAB_SERIES_COUNTER, &n->cause[i]);
+		one.value = &n->cause[i];
+		one.unit = "packets";
+		rc = lab_series_add_values(s->set, &one, 1);
 	}
 	for (unsigned int i = 0; i < LEDGER_NR_FAILURES && rc == 0; i++) {
 		snprintf(name, sizeof(name), "refusal.%s",
 			i == LEDGER_NOMBUF ? "nombuf" : lab_cause_name(i + 1));
-		rc = add(s, name, "requests", LAB_SERIES_COUNTER, &n->refused[i]);
+		one.value = &n->refused[i];
+		one.unit = "requests";
+		rc = lab_series_add_values(s->set, &one, 1);
 	}
 	return rc;
 }

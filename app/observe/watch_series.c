@@ -25,30 +25,11 @@ now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-static uint64_t
-read_value(void *arg)
-{
-	return *(const uint64_t *)arg;
-}
-
-static int
-add(struct watch *w, const char *name, const char *unit, enum lab_series_kind kind, uint64_t *value)
-{
-	struct lab_series_def def = {name, unit, kind, read_value, value};
-	int rc = lab_series_add(w->set, &def);
-
-	return rc < 0 ? rc : 0;
-}
-
 static int
 add_all(struct watch *w)
 {
 	struct watch_now *n = &w->now;
-	const struct {
-		const char *name, *unit;
-		enum lab_series_kind kind;
-		uint64_t *value;
-	} list[] = {
+	const struct lab_series_value list[] = {
 		{SERIES_OFFERED, "packets", LAB_SERIES_COUNTER, &n->offered},
 		{"received", "packets", LAB_SERIES_COUNTER, &n->received},
 		{"polled", "packets", LAB_SERIES_COUNTER, &n->polled},
@@ -69,13 +50,14 @@ add_all(struct watch *w)
 		{"unusable_order3", "thousandths", LAB_SERIES_GAUGE, &n->unusable},
 	};
 	char name[LAB_SERIES_NAME_LEN];
-	int rc = 0;
+	struct lab_series_value one = {.name = name, .kind = LAB_SERIES_COUNTER};
+	int rc = lab_series_add_values(w->set, list, LAB_ARRAY_SIZE(list));
 
-	for (size_t i = 0; i < LAB_ARRAY_SIZE(list) && rc == 0; i++)
-		rc = add(w, list[i].name, list[i].unit, list[i].kind, list[i].value);
 	for (unsigned int d = 0; d < LAB_KMON_NR_DROPS && rc == 0; d++) {
 		snprintf(name, sizeof(name), "drops.%s", lab_kmon_drop_name(d));
-		rc = add(w, name, "packets", LAB_SERIES_COUNTER, &n->cause[d]);
+		one.value = &n->cause[d];
+		one.unit = "packets";
+		rc = lab_series_add_values(w->set, &one, 1);
 	}
 	return rc;
 }

@@ -79,6 +79,20 @@ void lab_series_set_destroy(struct lab_series_set *set);
  */
 int lab_series_add(struct lab_series_set *set, const struct lab_series_def *def);
 
+/** A series of a number in memory, which its producer keeps up to date before each sample. */
+struct lab_series_value {
+	const char *name, *unit;   /**< as in struct lab_series_def */
+	enum lab_series_kind kind; /**< likewise */
+	uint64_t *value;           /**< must live until the set is destroyed */
+};
+
+/**
+ * Register n such series, in their order.
+ * @return 0, or as lab_series_add() for the first that is refused; those before it are registered
+ */
+int lab_series_add_values(
+	struct lab_series_set *set, const struct lab_series_value *list, size_t n);
+
 /** Forget all samples and take the counters' base at now_ns; from here on each call samples. */
 void lab_series_start(struct lab_series_set *set, uint64_t now_ns);
 

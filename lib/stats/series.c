@@ -115,6 +115,23 @@ lab_series_add(struct lab_series_set *set, const struct lab_series_def *def)
 	return (int)set->count++;
 }
 
+static uint64_t
+read_value(void *arg)
+{
+	return *(const uint64_t *)arg;
+}
+
+int
+lab_series_add_values(struct lab_series_set *set, const struct lab_series_value *list, size_t n)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc >= 0; i++)
+		rc = lab_series_add(set, &(struct lab_series_def){list[i].name, list[i].unit,
+						 list[i].kind, read_value, list[i].value});
+	return rc < 0 ? rc : 0;
+}
+
 void
 lab_series_start(struct lab_series_set *set, uint64_t now_ns)
 {

@@ -73,6 +73,35 @@ test_counters_and_gauges(void **state)
 	lab_series_set_destroy(set);
 }
 
+/* Numbers in memory, several at once. */
+static void
+test_values(void **state)
+{
+	uint64_t drops = 5, level = 7;
+	const struct lab_series_value list[] = {
+		{"drops", "packets", LAB_SERIES_COUNTER, &drops},
+		{"level", "pages", LAB_SERIES_GAUGE, &level},
+	};
+	struct lab_series_set *set;
+	double out[2];
+
+	assert_int_equal(lab_series_set_create(&set, 1000, 16, 3), 0);
+	assert_int_equal(lab_series_add_values(set, list, 0), 0);
+	assert_int_equal(lab_series_add_values(set, list, 2), 0);
+	assert_int_equal(lab_series_add_values(set, list + 1, 1), -EEXIST);
+	assert_int_equal(lab_series_count(set), 2);
+	assert_string_equal(lab_series_unit(set, 1), "pages");
+	lab_series_start(set, 0);
+	drops = 8;
+	level = 9;
+	lab_series_sample(set, 1000);
+	assert_int_equal(lab_series_get(set, "drops", out, 1), 1);
+	assert_true(out[0] == 3);
+	assert_int_equal(lab_series_get(set, "level", out, 1), 1);
+	assert_true(out[0] == 9);
+	lab_series_set_destroy(set);
+}
+
 static void
 test_full_ring_keeps_the_newest(void **state)
 {
@@ -241,6 +270,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counters_and_gauges),
+		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_full_ring_keeps_the_newest),
 		cmocka_unit_test(test_bad_input),
 		cmocka_unit_test(test_reading_while_sampling),
