@@ -483,6 +483,15 @@ struct worker {
 
 static _Atomic int running;
 
+/** Long enough, also where the compactors were not scheduled meanwhile: they are to have moved something. */
+static bool
+is_done(const struct worker *w, unsigned long n)
+{
+	if (n < w->ops || n % 1024 != 0)
+		return false;
+	return n >= 100 * w->ops || stats(w->o->zone).compact_moves > 0;
+}
+
 /** Allocates and frees random blocks of its own and finds each as it left it. */
 static void *
 work(void *arg)
@@ -490,7 +499,7 @@ work(void *arg)
 	struct worker *w = arg;
 	uint64_t x = w->seed;
 
-	for (unsigned long n = 0; n < w->ops; n++) {
+	for (unsigned long n = 0; !is_done(w, n); n++) {
 		unsigned int i;
 
 		x = x * 6364136223846793005ULL + 1442695040888963407ULL;
