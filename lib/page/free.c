@@ -49,9 +49,7 @@ free_long(struct lab_zone *z, void *page, unsigned int order)
 static inline bool
 free_short(struct lab_zone *z, void *page)
 {
-	uintptr_t off = lab_offset_of(z, page);
-	/* rotated, so that the bits of an address within a page make it a frame that no zone has */
-	uintptr_t pfn = off >> LAB_PAGE_SHIFT | off << (64 - LAB_PAGE_SHIFT);
+	uintptr_t pfn = lab_pfn_rotated(z, page);
 	struct lab_stack_set *set;
 	unsigned int mt;
 

@@ -19,6 +19,15 @@ lab_pfn_of(const struct lab_zone *z, const void *page)
 	return (uint32_t)(((uintptr_t)page - (uintptr_t)z->base) >> LAB_PAGE_SHIFT);
 }
 
+/** The frame at an address; for one that is within a page, or below the zone, a number that no zone's frame has. */
+static inline uintptr_t
+lab_pfn_rotated(const struct lab_zone *z, const void *page)
+{
+	uintptr_t off = lab_offset_of(z, page);
+
+	return off >> LAB_PAGE_SHIFT | off << (64 - LAB_PAGE_SHIFT);
+}
+
 /** Counters that any thread writes. */
 static inline void
 lab_add(_Atomic uint64_t *n, uint64_t by)

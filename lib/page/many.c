@@ -42,58 +42,28 @@ lab_alloc_pages_many(
 	return got;
 }
 
-/** Are all of them addresses at which blocks of the zone start? Sums of bits, without a comparison for each, so
- *  that the compiler looks at several at once: an offset below the zone is negative, and what remains from one
- *  beyond the last block is; both have the low bits of a block's start, or do not. */
-static inline __attribute__((always_inline)) bool
-are_inside(const struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
-{
-	uintptr_t bytes = LAB_PAGE_SIZE << order, bits = 0;
-	uintptr_t last = ((uintptr_t)rd(&z->unwatched) << LAB_PAGE_SHIFT) - bytes;
-
-	for (unsigned int i = 0; i < n; i++) {
-		uintptr_t off = lab_offset_of(z, pages[i]);
-
-		bits |= off | (last - off);
-	}
-	return (intptr_t)bits >= 0 && (bits & (bytes - 1)) == 0;
-}
-
-#ifdef __x86_64__
-static __attribute__((noinline, target("avx2"))) bool
-are_inside_avx2(const struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
-{
-	return are_inside(z, pages, order, n);
-}
-#endif
-
-static inline bool
-all_inside(const struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
-{
-#ifdef __x86_64__
-	if (__builtin_cpu_supports("avx2"))
-		return are_inside_avx2(z, pages, order, n);
-#endif
-	return are_inside(z, pages, order, n);
-}
-
-/** A burst goes to the stack of the first one's kind. @return false: one by one. */
+/** A burst goes to the stack of the first one's kind. No block is there while frees are watched: its last one would be
+ *  before its first. @return false: one by one. */
 static inline bool
 push_many(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
 {
 	struct lab_stack_set *set = lab_known_set(z);
-	uint32_t pfn = lab_pfn_of(z, pages[0]);
+	uintptr_t base = (uintptr_t)z->base, bytes = LAB_PAGE_SIZE << order;
+	uintptr_t last = base + ((uintptr_t)rd(&z->unwatched) << LAB_PAGE_SHIFT) - bytes;
+	uintptr_t pfn = lab_pfn_rotated(z, pages[0]);
 	unsigned int mt;
 
 	if (lab_unlikely(!rd(&z->open) || order > LAB_STACK_MAX_ORDER || set == NULL))
 		return false;
-	if (lab_unlikely(!all_inside(z, pages, order, n)) || lab_check_block(z, pfn, order) != 0)
+	if (lab_unlikely(pfn >= rd(&z->unwatched) || lab_check_block(z, (uint32_t)pfn, order) != 0))
 		return false;
-	mt = lab_class_of(z, pfn);
+	mt = lab_class_of(z, (uint32_t)pfn);
 	if (lab_likely(mt == LAB_MIGRATE_UNMOVABLE)) /* a branch, as in free.c */
-		return percpu_push(
-			&set->stack[lab_stack_index(order, LAB_MIGRATE_UNMOVABLE)], pages, n);
-	return percpu_push(&set->stack[lab_stack_index(order, mt)], pages, n);
+		return percpu_push_blocks(
+			&set->stack[lab_stack_index(order, LAB_MIGRATE_UNMOVABLE)], pages, n, base,
+			last, bytes);
+	return percpu_push_blocks(
+		&set->stack[lab_stack_index(order, mt)], pages, n, base, last, bytes);
 }
 
 /** One by one until one is refused. */

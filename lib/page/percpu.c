@@ -22,8 +22,20 @@ set_used(struct percpu *p, unsigned int cpu)
 		atomic_fetch_or(&p->used[cpu / 64], 1ULL << (cpu % 64));
 }
 
+/** As COPY_LOOKED_AT does. */
+static inline bool
+are_blocks(void *const *pages, unsigned int n, uintptr_t base, uintptr_t last, uintptr_t bytes)
+{
+	uintptr_t bits = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		bits |= ((uintptr_t)pages[i] - base) | (last - (uintptr_t)pages[i]);
+	return (intptr_t)bits >= 0 && (bits & (bytes - 1)) == 0;
+}
+
 #if PERCPU_RSEQ
 
+#include <immintrin.h>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -83,16 +95,18 @@ percpu_available(void)
 	"jnz 6b\n"                                                                                 \
 	"7:\n"
 
-/** The same by AVX: fours from the end, then single pages. */
-#define COPY_FOURS(from, to)                                                                       \
+/** The same by AVX: eights from the end, then single pages. */
+#define COPY_EIGHTS(from, to)                                                                      \
 	"movq %[n], %%rdx\n"                                                                       \
-	"subq $4, %%rdx\n"                                                                         \
+	"subq $8, %%rdx\n"                                                                         \
 	"jb 8f\n"                                                                                  \
-	"6: vmovdqu (" from ",%%rdx,8), %%ymm0\n"                                                  \
-	"vmovdqu %%ymm0, (" to ",%%rdx,8)\n"                                                       \
-	"subq $4, %%rdx\n"                                                                         \
+	"6: vmovdqu 32(" from ",%%rdx,8), %%ymm0\n"                                                \
+	"vmovdqu (" from ",%%rdx,8), %%ymm1\n"                                                     \
+	"vmovdqu %%ymm0, 32(" to ",%%rdx,8)\n"                                                     \
+	"vmovdqu %%ymm1, (" to ",%%rdx,8)\n"                                                       \
+	"subq $8, %%rdx\n"                                                                         \
 	"jae 6b\n"                                                                                 \
-	"8: addq $4, %%rdx\n"                                                                      \
+	"8: addq $8, %%rdx\n"                                                                      \
 	"jz 7f\n"                                                                                  \
 	"9: decq %%rdx\n"                                                                          \
 	"movq (" from ",%%rdx,8), %%rdi\n"                                                         \
@@ -100,11 +114,55 @@ percpu_available(void)
 	"jnz 9b\n"                                                                                 \
 	"7:\n"
 
+/** Likewise from the pages to the slots, and on the way each page is looked at: two differences of addresses, of which
+ *  one is negative if the page is outside, and both have low bits if it is inside of a block (ymm2). A miss if any
+ *  has: what was copied lies above the count, where nothing is. */
+#define COPY_LOOKED_AT                                                                             \
+	"vpxor %%xmm2, %%xmm2, %%xmm2\n"                                                           \
+	"movq %[n], %%rdx\n"                                                                       \
+	"subq $8, %%rdx\n"                                                                         \
+	"jb 8f\n"                                                                                  \
+	"6: vmovdqu 32(%[pages],%%rdx,8), %%ymm0\n"                                                \
+	"vmovdqu %%ymm0, 32(%%rsi,%%rdx,8)\n"                                                      \
+	LOOK_AT_YMM0                                                                               \
+	"vmovdqu (%[pages],%%rdx,8), %%ymm0\n"                                                     \
+	"vmovdqu %%ymm0, (%%rsi,%%rdx,8)\n"                                                        \
+	LOOK_AT_YMM0                                                                               \
+	"subq $8, %%rdx\n"                                                                         \
+	"jae 6b\n"                                                                                 \
+	"8: addq $8, %%rdx\n"                                                                      \
+	"jz 7f\n"                                                                                  \
+	"9: decq %%rdx\n"                                                                          \
+	"vpbroadcastq (%[pages],%%rdx,8), %%ymm0\n"                                                \
+	"vmovq %%xmm0, (%%rsi,%%rdx,8)\n"                                                          \
+	LOOK_AT_YMM0                                                                               \
+	"testq %%rdx, %%rdx\n"                                                                     \
+	"jnz 9b\n"                                                                                 \
+	"7: vptest %[wrong], %%ymm2\n"                                                             \
+	"jnz %l[miss]\n"
+
+#define LOOK_AT_YMM0                                                                               \
+	"vpsubq %[first], %%ymm0, %%ymm1\n"                                                        \
+	"vpsubq %%ymm0, %[last], %%ymm0\n"                                                         \
+	"vpor %%ymm1, %%ymm2, %%ymm2\n"                                                            \
+	"vpor %%ymm0, %%ymm2, %%ymm2\n"
+
 /** Its end: the one store that makes it happen. */
 #define COMMIT(after)                                                                              \
 	"addq %[change], %%rcx\n"                                                                  \
 	"movq %%rcx, (%%rax)\n"                                                                    \
 	"2:\n" after
+
+/** What comes before the copying of a push: rsi where to, a miss if there is no room. */
+#define MAKE_ROOM                                                                                  \
+	"leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"                                                    \
+	"addq %[change], %%rdx\n"                                                                  \
+	"cmpq %[slots], %%rdx\n"                                                                   \
+	"ja %l[miss]\n"
+
+#define PUSH_INPUTS                                                                                \
+	PERCPU_INPUTS, [n] "r"((uint64_t)n), [change] "r"((uint64_t)n), [pages] "r"(pages),        \
+		[slots] "r"((uint64_t)p->slots)
 
 #define POP(copy, after)                                                                           \
 	__asm__ goto(PERCPU_BEGIN(PERCPU_MISS)                                                     \
@@ -115,38 +173,77 @@ percpu_available(void)
 		"leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"                                            \
 		copy("%%rsi", "%[out]") COMMIT(after)                                              \
 		:                                                                                  \
-		: PERCPU_INPUTS, [n] "r"((uint64_t)n), [change] "r"(change), [out] "r"(out)        \
-		: "rax", "rcx", "rdx", "rsi", "rdi", "xmm0", "memory", "cc"                        \
-		: miss)
+		: PERCPU_INPUTS, [n] "r"((uint64_t)n),                                             \
+		[change] "r"(((uint64_t)n << PERCPU_POP_SHIFT) - n), [out] "r"(out)                \
+		: "rax", "rcx", "rdx", "rsi", "rdi", "xmm0", "xmm1", "memory", "cc"                \
+		: miss);                                                                           \
+	return true;                                                                               \
+miss:                                                                                              \
+	return false
 
 #define PUSH(copy, after)                                                                          \
 	__asm__ goto(PERCPU_BEGIN(PERCPU_MISS)                                                     \
-		"leaq %c[slot](%%rax,%%rdx,8), %%rsi\n"                                            \
-		"addq %[change], %%rdx\n"                                                          \
-		"cmpq %[slots], %%rdx\n"                                                           \
-		"ja %l[miss]\n"                                                                    \
-		copy("%[pages]", "%%rsi") COMMIT(after)                                            \
+		MAKE_ROOM copy("%[pages]", "%%rsi") COMMIT(after)                                  \
 		:                                                                                  \
-		: PERCPU_INPUTS, [n] "r"((uint64_t)n), [change] "r"((uint64_t)n),                  \
-		[pages] "r"(pages), [slots] "r"((uint64_t)p->slots)                                \
-		: "rax", "rcx", "rdx", "rsi", "rdi", "xmm0", "memory", "cc"                        \
-		: miss)
+		: PUSH_INPUTS                                                                      \
+		: "rax", "rcx", "rdx", "rsi", "rdi", "xmm0", "xmm1", "memory", "cc"                \
+		: miss);                                                                           \
+	return true;                                                                               \
+miss:                                                                                              \
+	return false
+
+/* A function for each, so that the sequence's operands are where the caller has them. */
+
+static __attribute__((noinline)) bool
+pop_wide(const struct percpu *p, void **out, unsigned int n)
+{
+	POP(COPY_EIGHTS, "vzeroupper\n");
+}
+
+static __attribute__((noinline)) bool
+pop_narrow(const struct percpu *p, void **out, unsigned int n)
+{
+	POP(COPY_PAIRS, "");
+}
+
+static __attribute__((noinline)) bool
+push_wide(const struct percpu *p, void *const *pages, unsigned int n)
+{
+	PUSH(COPY_EIGHTS, "vzeroupper\n");
+}
+
+static __attribute__((noinline)) bool
+push_narrow(const struct percpu *p, void *const *pages, unsigned int n)
+{
+	PUSH(COPY_PAIRS, "");
+}
+
+static __attribute__((noinline, target("avx2"))) bool
+push_looked_at(const struct percpu *p, void *const *pages, unsigned int n, uintptr_t base,
+	uintptr_t last, uintptr_t bytes)
+{
+	const __m256i first = _mm256_set1_epi64x((long long)base);
+	const __m256i end = _mm256_set1_epi64x((long long)last);
+	const __m256i wrong = _mm256_set1_epi64x((long long)(1ULL << 63 | (bytes - 1)));
+
+	__asm__ goto(PERCPU_BEGIN(PERCPU_MISS)
+		MAKE_ROOM COPY_LOOKED_AT COMMIT("")
+		:
+		: PUSH_INPUTS, [first] "x"(first), [last] "x"(end), [wrong] "x"(wrong)
+		: "rax", "rcx", "rdx", "rsi", "xmm0", "xmm1", "xmm2", "memory", "cc"
+		: miss);
+	return true;
+miss:
+	return false;
+}
 /* clang-format on */
 
 bool
 percpu_pop(const struct percpu *p, void **out, unsigned int n)
 {
-	const uint64_t change = ((uint64_t)n << PERCPU_POP_SHIFT) - n;
-
 	if (n == 0)
 		return true;
-	if (__builtin_expect(has_avx, 1))
-		POP(COPY_FOURS, "vzeroupper\n");
-	else
-		POP(COPY_PAIRS, "");
-	return true;
-miss:
-	return false;
+	return __builtin_expect(has_avx, 1) ? pop_wide(p, out, n) : pop_narrow(p, out, n);
 }
 
 bool
@@ -154,13 +251,16 @@ percpu_push(const struct percpu *p, void *const *pages, unsigned int n)
 {
 	if (n == 0)
 		return true;
+	return __builtin_expect(has_avx, 1) ? push_wide(p, pages, n) : push_narrow(p, pages, n);
+}
+
+bool
+percpu_push_blocks(const struct percpu *p, void *const *pages, unsigned int n, uintptr_t base,
+	uintptr_t last, uintptr_t bytes)
+{
 	if (__builtin_expect(has_avx, 1))
-		PUSH(COPY_FOURS, "vzeroupper\n");
-	else
-		PUSH(COPY_PAIRS, "");
-	return true;
-miss:
-	return false;
+		return push_looked_at(p, pages, n, base, last, bytes);
+	return are_blocks(pages, n, base, last, bytes) && percpu_push(p, pages, n);
 }
 
 /* ------------------------------------------------------------------ stealing */
@@ -306,6 +406,13 @@ percpu_push(const struct percpu *p, void *const *pages, unsigned int n)
 	(void)p;
 	(void)pages;
 	return n == 0;
+}
+
+bool
+percpu_push_blocks(const struct percpu *p, void *const *pages, unsigned int n, uintptr_t base,
+	uintptr_t last, uintptr_t bytes)
+{
+	return are_blocks(pages, n, base, last, bytes) && percpu_push(p, pages, n);
 }
 
 void

@@ -96,6 +96,10 @@ bool percpu_available(void);
 bool percpu_pop(const struct percpu *p, void **out, unsigned int n);
 /** Push n pages: all or none (no room, closed, not available). Any context. */
 bool percpu_push(const struct percpu *p, void *const *pages, unsigned int n);
+/** As percpu_push(), and false if any of them, n > 0, is no block: those are `bytes` long, a power of two, the first at
+ *  `base` and the last at `last`. */
+bool percpu_push_blocks(const struct percpu *p, void *const *pages, unsigned int n, uintptr_t base,
+	uintptr_t last, uintptr_t bytes);
 
 /** Take up to n pages from any stack, this CPU's last. Any context; a system call for each stack
  *  that holds some. @return how many. */

@@ -207,6 +207,37 @@ test_all_or_none(void **state)
 	assert_int_equal(percpu_count(&stacks), 0);
 }
 
+/* A burst with one page that is no block of the memory goes nowhere, wherever in the burst it stands. */
+static void
+test_blocks(void **state)
+{
+	const uintptr_t base = 1UL << 40, bytes = 8192, last = base + 999 * bytes;
+	const uintptr_t wrong[] = {0, base - 1, base - bytes, base + 4096, base + 1, last + 1,
+		last + 4096, last + bytes, UINTPTR_MAX & ~(bytes - 1), last - 8};
+	void *in[20], *out[20];
+
+	for (unsigned int n = 1; n <= LAB_ARRAY_SIZE(in); n++) {
+		for (uintptr_t i = 0; i < n; i++)
+			in[i] = (void *)(i % 3 == 0 ? base : i % 3 == 1 ? last : base + i * bytes);
+		for (unsigned int i = 0; i < n * LAB_ARRAY_SIZE(wrong); i++) {
+			void *good = in[i % n];
+
+			in[i % n] = (void *)wrong[i / n];
+			assert_false(percpu_push_blocks(&stacks, in, n, base, last, bytes));
+			in[i % n] = good;
+		}
+		assert_int_equal(percpu_count(&stacks), 0);
+		assert_true(percpu_push_blocks(&stacks, in, n, base, last, bytes));
+		assert_true(percpu_pop(&stacks, out, n));
+		assert_memory_equal(in, out, n * sizeof(*in));
+	}
+	while (percpu_push_blocks(&stacks, in, 20, base, last, bytes))
+		;
+	assert_int_equal(percpu_count(&stacks), PERCPU_MAX_SLOTS / 20 * 20);
+	while (percpu_pop(&stacks, out, 20))
+		assert_memory_equal(in, out, sizeof(in));
+}
+
 static void
 test_steal_takes_all(void **state)
 {
@@ -290,6 +321,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_or_none, setup_pinned, teardown_pinned),
+		cmocka_unit_test_setup_teardown(test_blocks, setup_pinned, teardown_pinned),
 		cmocka_unit_test_setup_teardown(
 			test_steal_takes_all, setup_pinned, teardown_pinned),
 		cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
