@@ -56,7 +56,7 @@ free_short(struct lab_zone *z, void *page)
 	if (lab_unlikely(!rd(&z->open) || pfn >= rd(&z->unwatched)))
 		return false;
 	set = lab_known_set(z);
-	if (lab_unlikely(set == NULL || lab_check_block(z, (uint32_t)pfn, 0) != 0))
+	if (lab_unlikely(set == NULL || lab_check_page(z, (uint32_t)pfn) != 0))
 		return false;
 	/* A branch, which is guessed: as an index the page's class would have the stack wait for the page, and
 	 * the next request, which reads what this writes, for both. */

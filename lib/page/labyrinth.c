@@ -27,22 +27,32 @@ orders_bytes(unsigned long nr_pages)
 }
 
 static size_t
+named_bytes(unsigned long nr_pages)
+{
+	size_t children = (nr_pages + FRAMES_CHILD - 1) / FRAMES_CHILD;
+
+	return (children * sizeof(uint16_t) + LAB_CACHE_LINE - 1) & ~(LAB_CACHE_LINE - 1UL);
+}
+
+static size_t
 labyrinth_layout(struct lab_zone *z, unsigned char *meta, unsigned int nr_cpus,
 	const struct lab_zone_config *cfg)
 {
 	size_t store = frames_size(cfg->nr_pages), orders = orders_bytes(cfg->nr_pages);
+	size_t named = named_bytes(cfg->nr_pages);
 	unsigned int sets = cfg->nr_processes ? cfg->nr_processes : 1;
 
 	if (z != NULL) {
 		z->store = (struct frames *)meta;
 		z->orders = meta + store;
 		z->nr_sets = sets;
-		lab_stacks_init(z, meta + store + orders, nr_cpus);
+		z->named = (_Atomic uint16_t *)(meta + store + orders);
+		lab_stacks_init(z, meta + store + orders + named, nr_cpus);
 		frames_init(z->store, cfg->nr_pages, true);
 		z->rows = frames_rows(z->store);
 		z->classes = frames_classes(z->store);
 	}
-	return store + orders + lab_stacks_bytes(nr_cpus, sets);
+	return store + orders + named + lab_stacks_bytes(nr_cpus, sets);
 }
 
 /* --------------------------------------------------------------- counting */
@@ -225,9 +235,11 @@ labyrinth_can_take(
 static void
 labyrinth_online(struct lab_zone *z, uint32_t start, uint32_t end)
 {
-	if (lab_order_at(z, start) == LAB_ORDER_OFFLINE)
+	if (lab_order_at(z, start) == LAB_ORDER_OFFLINE) {
 		for (uint32_t pfn = start; pfn < end; pfn++)
 			lab_set_order_at(z, pfn, 0);
+		lab_count_named(z, start, end - start, -1);
+	}
 	frames_online(z->store, start, end - start);
 	lab_free_changed(z, (long)(end - start));
 }
@@ -310,8 +322,10 @@ static void
 labyrinth_reset(struct lab_zone *z)
 {
 	for (uint32_t pfn = 0; pfn < z->spanned; pfn++) {
-		if (!is_offline(z, pfn))
+		if (!is_offline(z, pfn) && lab_order_at(z, pfn) != 0) {
 			lab_set_order_at(z, pfn, 0);
+			lab_count_named(z, pfn, 1, -1);
+		}
 		if (frames_free_now(z->store, pfn))
 			frames_take_at(z->store, pfn, 0);
 	}
@@ -333,6 +347,7 @@ labyrinth_place(struct lab_zone *z, const struct lab_block *b)
 static void
 labyrinth_set_offline(struct lab_zone *z)
 {
+	lab_count_named(z, 0, z->spanned, 1);
 	memset(z->orders, LAB_ORDER_OFFLINE << 4 | LAB_ORDER_OFFLINE, orders_bytes(z->spanned));
 }
 
@@ -360,6 +375,24 @@ check_blocks(const struct lab_zone *z, char *why, size_t len)
 	return true;
 }
 
+/** Who was killed while it named frames may have left the count too high. */
+static bool
+check_named(const struct lab_zone *z, char *why, size_t len)
+{
+	for (uint32_t pfn = 0; pfn < z->spanned; pfn += FRAMES_CHILD) {
+		uint32_t n = 0, said = rd(&z->named[pfn >> FRAMES_CHILD_ORDER]);
+
+		for (uint32_t i = pfn; i < pfn + FRAMES_CHILD && i < z->spanned; i++)
+			n += lab_order_at(z, i) != 0;
+		if (n > said) {
+			snprintf(why, len, "of the child at %u %u frames are named, not %u", pfn, n,
+				said);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool
 labyrinth_is_valid(struct lab_zone *z, char *why, size_t len)
 {
@@ -369,7 +402,8 @@ labyrinth_is_valid(struct lab_zone *z, char *why, size_t len)
 		why = none;
 		len = sizeof(none);
 	}
-	if (!frames_is_valid(z->store, rd(&z->nr_free), why, len) || !check_blocks(z, why, len))
+	if (!frames_is_valid(z->store, rd(&z->nr_free), why, len) || !check_blocks(z, why, len) ||
+		!check_named(z, why, len))
 		return false;
 #if LAB_ASSERT_TIER >= 2
 	return lab_zero_is_true(z, why, len);

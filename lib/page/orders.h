@@ -9,6 +9,7 @@
  * The orders of a labyrinth zone's allocated blocks: half a byte a frame.
  */
 
+#include "frames.h"
 #include "zone.h"
 
 /** The order of a block is kept with its first frame and "inside" with the others, 4 bits each, for
@@ -57,12 +58,30 @@ lab_fill_orders(struct lab_zone *z, uint32_t pfn, unsigned int order, uint8_t tw
 			__atomic_store_n((uint64_t *)at + i, all, __ATOMIC_RELAXED);
 }
 
+/** Of the frames [pfn, pfn + nr) so many more are named, as anything but single ones, in each of their children: told
+ *  before they are, and when they are no more. */
+static inline void
+lab_count_named(struct lab_zone *z, uint32_t pfn, uint32_t nr, int more)
+{
+	uint32_t last = pfn + nr;
+
+	while (pfn < last) {
+		uint32_t child = pfn >> FRAMES_CHILD_ORDER, end = (child + 1) << FRAMES_CHILD_ORDER;
+		uint32_t n = (end < last ? end : last) - pfn;
+
+		atomic_fetch_add_explicit(
+			&z->named[child], (uint16_t)(more * (int)n), memory_order_relaxed);
+		pfn += n;
+	}
+}
+
 /** Name the frames of a block of two or more. They are the caller's: nobody else writes them. */
 static inline void
 lab_name_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
 	if (order == 0)
 		return;
+	lab_count_named(z, pfn, 1U << order, 1);
 	lab_fill_orders(z, pfn, order, LAB_ORDER_INSIDE << 4 | LAB_ORDER_INSIDE);
 	__atomic_store_n(
 		&z->orders[pfn / 2], (uint8_t)(LAB_ORDER_INSIDE << 4 | order), __ATOMIC_RELAXED);
@@ -71,8 +90,10 @@ lab_name_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
 static inline void
 lab_unname_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
-	if (order > 0)
-		lab_fill_orders(z, pfn, order, 0);
+	if (order == 0)
+		return;
+	lab_fill_orders(z, pfn, order, 0);
+	lab_count_named(z, pfn, 1U << order, -1);
 }
 
 /** Is pfn the start of an allocated block of the order? @return 0, -EALREADY, -EINVAL. */
@@ -82,6 +103,18 @@ lab_check_block(const struct lab_zone *z, uint32_t pfn, unsigned int order)
 	if (lab_unlikely(rd(&z->rows[pfn / 64]) >> (pfn % 64) & 1))
 		return -EALREADY;
 	return lab_likely(lab_order_at(z, pfn) == order) ? 0 : -EINVAL;
+}
+
+/** The same of order 0. Where a child has no larger blocks its orders are not read, which are too many for the nearest
+ *  cache. */
+static inline int
+lab_check_page(const struct lab_zone *z, uint32_t pfn)
+{
+	if (lab_unlikely(rd(&z->rows[pfn / 64]) >> (pfn % 64) & 1))
+		return -EALREADY;
+	if (lab_likely(rd(&z->named[pfn >> FRAMES_CHILD_ORDER]) == 0))
+		return 0;
+	return lab_likely(lab_order_at(z, pfn) == 0) ? 0 : -EINVAL;
 }
 
 #endif /* LAB_ORDERS_H */

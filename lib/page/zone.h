@@ -199,6 +199,7 @@ struct lab_zone {
 	struct frames *store;
 	const _Atomic uint64_t *rows;   /**< of the store: a bit a frame, 1: free */
 	const _Atomic uint8_t *classes; /**< likewise, of children */
+	_Atomic uint16_t *named; /**< frames of each child of which `orders` says more than 0 */
 	uint8_t *orders;
 	uint32_t nr_sets;
 	struct lab_stack_set sets[LAB_NR_SETS];
