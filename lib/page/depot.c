@@ -30,20 +30,36 @@ release(struct depot *d, unsigned int slot, unsigned int pages)
 	atomic_store(&d->word[slot], ((load(d, slot) & ~COUNT) | pages) + VERSION);
 }
 
-unsigned int
-depot_take(struct depot *d, void **out)
+void **
+depot_open(struct depot *d, unsigned int *n)
 {
 	for (unsigned int slot = DEPOT_SLOTS; slot-- > 0;) {
 		uint64_t old = load(d, slot);
-		unsigned int n = old & COUNT;
 
-		if (n == 0 || n == HELD || !hold(d, slot, old))
-			continue;
-		memcpy(out, d->page[slot], n * sizeof(*out));
-		release(d, slot, 0);
-		return n;
+		*n = old & COUNT;
+		if (*n != 0 && *n != HELD && hold(d, slot, old))
+			return d->page[slot];
 	}
-	return 0;
+	return NULL;
+}
+
+void
+depot_close(struct depot *d, void **pages)
+{
+	release(d, (unsigned int)((pages - d->page[0]) / DEPOT_BATCH), 0);
+}
+
+unsigned int
+depot_take(struct depot *d, void **out)
+{
+	unsigned int n;
+	void **pages = depot_open(d, &n);
+
+	if (pages == NULL)
+		return 0;
+	memcpy(out, pages, n * sizeof(*out));
+	depot_close(d, pages);
+	return n;
 }
 
 bool
@@ -59,6 +75,15 @@ depot_put(struct depot *d, void *const *pages, unsigned int n, unsigned int slot
 		return true;
 	}
 	return false;
+}
+
+bool
+depot_full(const struct depot *d, unsigned int slots)
+{
+	for (unsigned int slot = 0; slot < slots && slot < DEPOT_SLOTS; slot++)
+		if ((load(d, slot) & COUNT) == 0)
+			return false;
+	return true;
 }
 
 unsigned long

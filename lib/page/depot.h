@@ -28,10 +28,16 @@ struct depot {
 
 #pragma GCC visibility push(hidden)
 
+/** Make a full slot one's own. @param n out: how many pages. @return them; NULL: no slot is full. Any context. */
+void **depot_open(struct depot *d, unsigned int *n);
+/** They have been taken: the slot is empty and nobody's. */
+void depot_close(struct depot *d, void **pages);
 /** Take a batch. @param out room for DEPOT_BATCH. @return pages; 0: no slot is full. Any context. */
 unsigned int depot_take(struct depot *d, void **out);
 /** Put n pages, 1 to DEPOT_BATCH, into one of the first `slots` slots. @return false: none is empty. Any context. */
 bool depot_put(struct depot *d, void *const *pages, unsigned int n, unsigned int slots);
+/** Is none of the first `slots` slots empty? */
+bool depot_full(const struct depot *d, unsigned int slots);
 /** Pages in full slots. */
 unsigned long depot_count(const struct depot *d);
 /** Add to what the stacks hold and did. A slot that is somebody's counts by that one's move (percpu_move_begin()). */

@@ -630,7 +630,7 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
 /* ----------------------------------------------------------- static zones */
 
 /** Upper bounds that let a zone be laid out at compile time; checked against the real sizes. */
-#define LAB_ZONE_HEADER_BYTES 53248UL
+#define LAB_ZONE_HEADER_BYTES 81920UL
 #define LAB_ZONE_CPU_BYTES    32768UL
 #define LAB_FRAME_META_BYTES  16UL
 #define LAB_ZONE_META_BYTES(nr_pages, nr_cpus)                                                     \

@@ -8,6 +8,7 @@
  */
 #include "buddy.h"
 #include "gate.h"
+#include "zero.h"
 #include "zone.h"
 
 #define MAX_RESERVE (1UL << 62)
@@ -145,7 +146,7 @@ get_counts(struct lab_zone *z, struct lab_zone_info *out)
 	out->nr_free_highatomic = rd(&z->nr_free_highatomic);
 	for (unsigned int o = 0; o < LAB_NR_ORDERS; o++)
 		out->nr_reserve += (unsigned long)lab_zone_reserve_held(z, o) << o;
-	out->nr_zeroed = z->store != NULL ? frames_nr_zeroed(z->store) : 0;
+	out->nr_zeroed = z->store != NULL ? lab_zero_count(z) : 0;
 	out->boost = rd(&z->boost);
 	out->wmark = (struct lab_watermarks){.min = rd(&z->wmark[LAB_ALLOC_WMARK_MIN]),
 		.low = rd(&z->wmark[LAB_ALLOC_WMARK_LOW]),

@@ -15,6 +15,8 @@
 #define BATCH DEPOT_BATCH
 /** Batches that fill a stack for one request. */
 #define FILL_BATCHES 8
+/** Children that are searched for one batch, at most. */
+#define FETCHES 16
 /** Of what is free at most this part goes to one stack at once, so that little memory is not spread
  *  over idle CPUs. */
 #define BATCH_FRACTION 16U
@@ -42,7 +44,7 @@ cpu_bytes(void)
 static size_t
 set_bytes(unsigned int nr_cpus)
 {
-	return nr_cpus * cpu_bytes() + LAB_STACK_TYPES * sizeof(struct depot);
+	return nr_cpus * cpu_bytes() + LAB_NR_DEPOTS * sizeof(struct depot);
 }
 
 size_t
@@ -105,14 +107,16 @@ lab_stacks_add_up(struct lab_zone *z, struct percpu_sum *sum)
 	*sum = (struct percpu_sum){0};
 	for (unsigned int i = 0; set != NULL && i < LAB_NR_STACKS; i++)
 		percpu_add_up(&set->stack[i], sum);
-	for (unsigned int i = 0; set != NULL && i < LAB_STACK_TYPES; i++)
+	for (unsigned int i = 0; set != NULL && i < LAB_NR_DEPOTS; i++)
 		depot_add_up(&set->depot[i], sum);
 }
 
 /** Where batches of a stack go; NULL if they go to the frames. */
 static inline struct depot *
-depot_of(struct lab_stack_set *set, unsigned int index)
+depot_of(const struct lab_stack_set *set, unsigned int index)
 {
+	if (index >= LAB_STACK_ZEROED)
+		return &set->depot[LAB_STACK_TYPES + lab_stack_mt(index)];
 	return index < LAB_STACK_TYPES ? &set->depot[index] : NULL;
 }
 
@@ -192,43 +196,70 @@ fetch_zeroed(struct lab_zone *z, unsigned int mt, unsigned int n, uint32_t *pfn)
 	return zero;
 }
 
+/** From one child after the other: of an aged zone, where each has a few, too. */
+static unsigned int
+fetch_dirty(struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int n, uint32_t *pfn)
+{
+	struct frames_cursor *cur = &lab_pcp_here(z)->cursor;
+	unsigned int got = 0, more = 1;
+
+	for (unsigned int i = 0; i < FETCHES && got < n && more > 0; i++) {
+		more = frames_alloc_batch(z->store, order, mt, n - got, pfn + got, cur);
+		got += more;
+	}
+	return got;
+}
+
 /** Take blocks out of the store, of the kind that the stack holds. */
 static unsigned int
 fetch(struct lab_zone *z, unsigned int index, unsigned int n, uint32_t *pfn)
 {
 	unsigned int order = lab_stack_order(index), mt = lab_stack_mt(index), got;
-	struct lab_pcp *here = lab_pcp_here(z);
 
-	got = index < LAB_STACK_ZEROED
-		      ? frames_alloc_batch(z->store, order, mt, n, pfn, &here->cursor)
-		      : fetch_zeroed(z, mt, n, pfn);
+	got = index < LAB_STACK_ZEROED ? fetch_dirty(z, order, mt, n, pfn)
+				       : fetch_zeroed(z, mt, n, pfn);
 	if (got > 0)
 		lab_free_changed(z, -(long)(got << order));
 	return got;
 }
 
-/** A batch of the depot goes on the stack, but for `keep` pages at its end, which are left in `page`. @return pages
- *  of the batch; 0: there is none. */
-static unsigned int
-take_batch(struct lab_zone *z, struct lab_stack_set *set, unsigned int index, unsigned int keep,
-	void **page)
+/** A batch of the depot goes on the stack. @param kept if not NULL, gets the last page instead. */
+static bool
+take_batch(struct lab_zone *z, struct lab_stack_set *set, unsigned int index, void **kept)
 {
 	struct depot *d = depot_of(set, index);
+	unsigned int n;
+	void **page = depot_open(d, &n);
+
+	if (page == NULL)
+		return false;
+	if (kept != NULL)
+		*kept = page[--n];
+	if (percpu_push(&set->stack[index], page, n))
+		lab_add(&set->refilled[0], n);
+	else
+		to_frames(z, page, index, n);
+	depot_close(d, page);
+	return true;
+}
+
+/** An empty stack is half filled by batches of the depot, as a full one is half emptied: the next time that either is
+ *  needed is as far away as can be. @return false: there is none. */
+static bool
+take_batches(struct lab_zone *z, struct lab_stack_set *set, unsigned int index, void **kept)
+{
 	struct percpu *p = &set->stack[index];
+	unsigned int most = p->slots < 4 * BATCH ? 1 : p->slots / 2 / BATCH, got = 0;
+	struct depot *d = depot_of(set, index);
 	_Atomic uint64_t *moves;
-	unsigned int n, rest;
 
 	if (d == NULL || depot_count(d) == 0)
-		return 0;
-	moves = percpu_move_begin(p, BATCH);
-	n = depot_take(d, page);
-	rest = n > keep ? n - keep : 0;
-	if (rest > 0 && percpu_push(p, page, rest))
-		lab_add(&set->refilled[0], rest);
-	else if (rest > 0)
-		to_frames(z, page, index, rest);
-	percpu_move_end(moves, BATCH);
-	return n;
+		return false;
+	moves = percpu_move_begin(p, most * BATCH);
+	while (got < most && take_batch(z, set, index, got == 0 ? kept : NULL))
+		got++;
+	percpu_move_end(moves, most * BATCH);
+	return got > 0;
 }
 
 uint32_t
@@ -237,14 +268,15 @@ lab_stacks_refill(struct lab_zone *z, struct lab_stack_set *set, unsigned int in
 	unsigned int order = lab_stack_order(index), got;
 	_Atomic uint64_t *moves = NULL;
 	uint32_t pfn[BATCH];
-	void *page[BATCH];
+	void *page;
 
 	if (set == NULL)
 		n = 1;
-	if (n > 1) {
-		got = take_batch(z, set, index, 1, page);
-		if (got > 0)
-			return lab_pfn_of(z, page[got - 1]);
+	if (n > 1 && take_batches(z, set, index, &page)) {
+		pfn[0] = lab_pfn_of(z, page);
+		if (index >= LAB_STACK_ZEROED)
+			frames_tag_batch(z->store, pfn, 1);
+		return pfn[0];
 	}
 	if (n > 1)
 		moves = percpu_move_begin(&set->stack[index], n << order);
@@ -263,6 +295,37 @@ lab_stacks_refill(struct lab_zone *z, struct lab_stack_set *set, unsigned int in
 	return pfn[0];
 }
 
+unsigned long
+lab_stacks_stocked(const struct lab_stack_set *set, unsigned int index)
+{
+	const struct depot *d = depot_of(set, index);
+
+	return d != NULL ? depot_count(d) : 0;
+}
+
+unsigned int
+lab_stacks_stock(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
+{
+	unsigned int slots = depot_slots(z), got;
+	struct depot *d = depot_of(set, index);
+	_Atomic uint64_t *moves;
+	uint32_t pfn[BATCH];
+	void *page[BATCH];
+	bool put;
+
+	if (depot_full(d, slots))
+		return 0;
+	moves = percpu_move_begin(&set->stack[index], BATCH);
+	got = fetch(z, index, BATCH, pfn);
+	for (unsigned int i = 0; i < got; i++)
+		page[i] = lab_frame_address(z, pfn[got - 1 - i]);
+	put = got > 0 && depot_put(d, page, got, slots);
+	if (got > 0 && !put)
+		to_frames(z, page, index, got);
+	percpu_move_end(moves, BATCH);
+	return put ? got : 0;
+}
+
 /** One batch more. */
 static bool
 fill_once(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
@@ -271,10 +334,9 @@ fill_once(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 	struct percpu *p = &set->stack[index];
 	_Atomic uint64_t *moves;
 	uint32_t pfn[BATCH];
-	void *page[BATCH];
 	bool held;
 
-	if (take_batch(z, set, index, 0, page) > 0)
+	if (take_batches(z, set, index, NULL))
 		return true;
 	moves = percpu_move_begin(p, n << order);
 	got = fetch(z, index, n, pfn);
@@ -358,6 +420,7 @@ drain_stack(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 static unsigned long
 drain_depot(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 {
+	struct depot *d = depot_of(set, index);
 	struct percpu *p = &set->stack[index];
 	unsigned long pages = 0;
 	void *taken[BATCH];
@@ -366,7 +429,7 @@ drain_depot(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 	do {
 		_Atomic uint64_t *moves = percpu_move_begin(p, BATCH);
 
-		n = depot_take(&set->depot[index], taken);
+		n = depot_take(d, taken);
 		if (n > 0)
 			to_frames(z, taken, index, n);
 		pages += n;
@@ -386,7 +449,7 @@ lab_stacks_drain(struct lab_zone *z)
 	for (unsigned int i = 0; i < LAB_NR_STACKS; i++) {
 		if (percpu_count(&set->stack[i]) != 0)
 			pages += drain_stack(z, set, i);
-		if (i < LAB_STACK_TYPES && depot_count(&set->depot[i]) != 0)
+		if (lab_stacks_stocked(set, i) != 0)
 			pages += drain_depot(z, set, i);
 	}
 	return pages;
@@ -411,19 +474,19 @@ lab_stacks_bury(struct lab_zone *z, struct lab_stack_set *set)
 
 	for (unsigned int i = 0; i < LAB_NR_STACKS; i++) {
 		unsigned int order = lab_stack_order(i);
+		struct depot *d = depot_of(set, i);
 
 		while ((n = percpu_take_dead(&set->stack[i], left, BATCH)) > 0) {
 			lab_add(&set->stolen[order], n);
 			to_frames(z, left, i, n);
 			pages += n << order;
 		}
-	}
-	for (unsigned int i = 0; i < LAB_STACK_TYPES; i++) {
-		while ((n = depot_take(&set->depot[i], left)) > 0) {
+		while (d != NULL && (n = depot_take(d, left)) > 0) {
 			to_frames(z, left, i, n);
 			pages += n;
 		}
-		depot_end_dead(&set->depot[i]);
+		if (d != NULL)
+			depot_end_dead(d);
 	}
 	lab_event_add(z, lost_pages, dead_moves(set));
 	wr(&set->process, 0);
@@ -440,7 +503,7 @@ lab_stacks_pages(const struct lab_zone *z)
 	for (unsigned int s = 0; s < z->nr_sets; s++) {
 		for (unsigned int i = 0; i < LAB_NR_STACKS; i++)
 			pages += percpu_count(&z->sets[s].stack[i]) << lab_stack_order(i);
-		for (unsigned int i = 0; i < LAB_STACK_TYPES; i++)
+		for (unsigned int i = 0; i < LAB_NR_DEPOTS; i++)
 			pages += depot_count(&z->sets[s].depot[i]);
 	}
 	return pages;

@@ -26,6 +26,7 @@
 #define LAB_STACK_ZEROED                                                                           \
 	((LAB_STACK_MAX_ORDER + 1) * LAB_STACK_TYPES) /**< the first of zeroed pages */
 #define LAB_NR_STACKS (LAB_STACK_ZEROED + LAB_STACK_TYPES)
+#define LAB_NR_DEPOTS (2 * LAB_STACK_TYPES)
 /** Processes that can have stacks in one zone; others go to the frames each time. */
 #define LAB_NR_SETS LAB_MAX_PROCESSES
 
@@ -35,7 +36,8 @@ struct lab_zone;
 struct lab_stack_set {
 	_Atomic uint32_t process; /**< lab_process_id() of whose it is; 0: nobody's */
 	struct percpu stack[LAB_NR_STACKS];
-	struct depot *depot; /**< of the stacks of order 0, one for each kind of lifetime */
+	/** Of the stacks of order 0, one for each kind of lifetime; then of zeroed pages likewise. */
+	struct depot *depot;
 	/** Blocks that the stacks of an order got and gave without a request. */
 	_Atomic uint64_t refilled[LAB_STACK_MAX_ORDER + 1], flushed[LAB_STACK_MAX_ORDER + 1],
 		stolen[LAB_STACK_MAX_ORDER + 1];
@@ -85,6 +87,11 @@ unsigned int lab_stacks_batch(const struct lab_zone *z, unsigned int order);
 /** Let this CPU's stack hold n blocks, with frames from the store. @return false if it cannot. */
 bool lab_stacks_fill(
 	struct lab_zone *z, struct lab_stack_set *set, unsigned int index, unsigned int n);
+/** Batches for the stack are put aside, ahead of need: one more, if the depot has not all it may have.
+ *  @return pages. */
+unsigned int lab_stacks_stock(struct lab_zone *z, struct lab_stack_set *set, unsigned int index);
+/** Pages of such batches. */
+unsigned long lab_stacks_stocked(const struct lab_stack_set *set, unsigned int index);
 /** This CPU's stack is full or closed: make room. */
 void lab_stacks_make_room(struct lab_zone *z, struct lab_stack_set *set, unsigned int index);
 /** Bring the pages of this process's stacks, of every CPU, back to the frames. @return pages. */

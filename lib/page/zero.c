@@ -83,9 +83,13 @@ pop(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 static bool
 are_there(struct lab_zone *z, unsigned int order, unsigned int mt)
 {
+	struct lab_stack_set *set = lab_own_set(z);
+
 	if (is_guarded(z))
 		return false;
 	if (frames_nr_zeroed(z->store) >= 1U << order)
+		return true;
+	if (order == 0 && set != NULL && lab_stacks_stocked(set, lab_zero_stack_index(mt)) != 0)
 		return true;
 	frames_want_zeroed(z->store, mt);
 	return false;
@@ -214,11 +218,22 @@ is_plenty(const struct lab_zone *z)
 	return rd(&z->nr_free) > lab_mark(z, LAB_ALLOC_WMARK_HIGH) + reserve + MARGIN;
 }
 
+unsigned long
+lab_zero_count(const struct lab_zone *z)
+{
+	unsigned long pages = frames_nr_zeroed(z->store);
+
+	for (unsigned int s = 0; s < z->nr_sets; s++)
+		for (unsigned int mt = 0; mt < LAB_STACK_TYPES; mt++)
+			pages += lab_stacks_stocked(&z->sets[s], lab_zero_stack_index(mt));
+	return pages;
+}
+
 /** Pages to zero now, at most `most`: up to the target, and if nobody is hindered. */
 static unsigned int
 pages_now(struct lab_zone *z, unsigned int most)
 {
-	unsigned long target = rd(&z->zero_target), zeroed = frames_nr_zeroed(z->store);
+	unsigned long target = rd(&z->zero_target), zeroed = lab_zero_count(z);
 
 	if (zeroed >= target || is_guarded(z) || !is_plenty(z))
 		return 0;
@@ -249,6 +264,26 @@ zero_batch(struct lab_zone *z, struct lab_stack_set *set, unsigned int n)
 	return got;
 }
 
+/** Batches of zeroed pages are put aside for the requests of each kind that there were: a stack that runs empty takes a
+ *  batch as it is, where one from the frames is put together frame by frame. @return pages. */
+static unsigned int
+put_aside(struct lab_zone *z, struct lab_stack_set *set, unsigned int budget)
+{
+	unsigned int done = 0;
+
+	for (unsigned int mt = 0; mt < LAB_STACK_TYPES; mt++) {
+		unsigned int index = lab_zero_stack_index(mt), got = 1;
+
+		if (percpu_popped(&set->stack[index]) == 0)
+			continue;
+		while (got > 0 && done < budget && is_plenty(z) && !is_guarded(z)) {
+			got = lab_stacks_stock(z, set, index);
+			done += got;
+		}
+	}
+	return done;
+}
+
 unsigned int
 lab_zero_round(struct lab_zone *z, unsigned int budget)
 {
@@ -264,6 +299,8 @@ lab_zero_round(struct lab_zone *z, unsigned int budget)
 	}
 	if (done > 0)
 		lab_event_add(z, zeroed_pages, done);
+	if (set != NULL && done < budget)
+		done += put_aside(z, set, budget - done);
 	return done;
 }
 

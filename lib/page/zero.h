@@ -34,6 +34,8 @@ unsigned int lab_zero_take_pages(
 /** All frames are free and fresh from the system: zero. At creation. */
 void lab_zero_fresh(struct lab_zone *z);
 
+/** Pages known to be zero: free ones, and those put aside for requests (lab_stacks_stock()). */
+unsigned long lab_zero_count(const struct lab_zone *z);
 /** Zero up to `budget` pages, as long as that hinders nobody. @return how many. Any thread. */
 unsigned int lab_zero_round(struct lab_zone *z, unsigned int budget);
 

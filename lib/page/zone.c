@@ -20,7 +20,7 @@
 #define DEFAULT_BOOST  15000
 #define PAGEBLOCK_MASK (LAB_PAGEBLOCK_PAGES - 1)
 
-static_assert(sizeof(struct lab_zone) + LAB_STACK_TYPES * sizeof(struct depot) <=
+static_assert(sizeof(struct lab_zone) + LAB_NR_DEPOTS * sizeof(struct depot) <=
 		      LAB_ZONE_HEADER_BYTES - 2 * LAB_CACHE_LINE,
 	"LAB_ZONE_HEADER_BYTES is too small");
 /* The stacks of a CPU take 22,272 bytes more (stacks.c). */

@@ -94,9 +94,9 @@ inline take(p, s)
 #else
 			:: atomic { slot[s] == FULL -> slot[s] = HELD; count(s) };
 #endif
-				p = content[s];
-				atomic { slot[s] = EMPTY; count(s) };
-				atomic { owners[p]++; cached--; assert(owners[p] == 1) }
+				p = content[s]; /* handed on from where it lies */
+				atomic { owners[p]++; cached--; assert(owners[p] == 1) };
+				atomic { slot[s] = EMPTY; count(s) }
 #ifndef BLIND_TAKE
 			:: slot[s] != FULL -> skip
 #endif

@@ -59,6 +59,36 @@ test_slots(void **state)
 	assert_int_equal(depot_count(&depot), 0);
 }
 
+/* A batch that somebody reads where it lies is nobody else's, and its slot no room. */
+static void
+test_open(void **state)
+{
+	void *in[DEPOT_BATCH], *out[DEPOT_BATCH], **pages;
+	unsigned int n;
+
+	memset(&depot, 0, sizeof(depot));
+	assert_null(depot_open(&depot, &n));
+	assert_false(depot_full(&depot, 1));
+	fill(in, 0, 9);
+	assert_true(depot_put(&depot, in, 9, 1));
+	assert_true(depot_full(&depot, 1));
+	assert_false(depot_full(&depot, 2));
+	pages = depot_open(&depot, &n);
+	assert_int_equal(n, 9);
+	assert_memory_equal(in, pages, n * sizeof(*in));
+	assert_int_equal(depot_take(&depot, out), 0);
+	assert_false(depot_put(&depot, in, 1, 1));
+	depot_close(&depot, pages);
+	assert_int_equal(depot_count(&depot), 0);
+	for (unsigned int i = 0; i < DEPOT_SLOTS; i++)
+		assert_true(depot_put(&depot, in, 1 + i, DEPOT_SLOTS));
+	for (unsigned int i = DEPOT_SLOTS; i > 0; i--) {
+		pages = depot_open(&depot, &n);
+		assert_int_equal(n, i);
+		depot_close(&depot, pages);
+	}
+}
+
 /* What comes and goes between two sums shows in their events, whatever they hold. */
 static void
 test_sums(void **state)
@@ -164,6 +194,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_threads),

@@ -256,6 +256,40 @@ test_parts(void **state)
 	unmake(z);
 }
 
+/* Once a request was there, the worker puts batches aside for the next ones. They are zero, count for the target, and
+ * cost nobody a page. */
+static void
+test_put_aside(void **state)
+{
+	struct lab_zone *z = make(16384, true, 2000);
+	void *page[16384];
+	unsigned int n = 0;
+
+	zero_all(z);
+	assert_int_equal(lab_drain_all_pages(z), 0);
+	page[n++] = lab_alloc_pages(z, ZERO, 0);
+	assert_int_equal(lab_drain_all_pages(z), 63);
+	zero_all(z);
+	assert_int_equal(info(z).nr_zeroed, 2000);
+	assert_true(lab_drain_all_pages(z) >= 512);
+	assert_int_equal(info(z).nr_zeroed, 2000);
+	assert_valid(z);
+	zero_all(z);
+	for (; n <= 500; n++) {
+		page[n] = lab_alloc_pages(z, ZERO, 0);
+		assert_true(is_zero(page[n], 0));
+	}
+	assert_int_equal(stats(z).zero_inline, 0);
+	zero_all(z);
+	while ((page[n] = lab_alloc_pages(z, LAB_GFP_ATOMIC, 0)) != NULL)
+		n++;
+	assert_int_equal(n, 16384);
+	assert_valid(z);
+	while (n > 0)
+		assert_int_equal(lab_free_pages(z, page[--n], 0), 0);
+	unmake(z);
+}
+
 static void
 test_bulk(void **state)
 {
@@ -713,6 +747,7 @@ main(void)
 		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_fresh),
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_put_aside),
 		cmocka_unit_test(test_bulk),
 		cmocka_unit_test(test_stands_aside),
 		cmocka_unit_test(test_after_a_refusal),
