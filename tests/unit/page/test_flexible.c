@@ -12,7 +12,11 @@
 #include "zone_fixture.h"
 
 #define PAGES 2048UL
+#ifdef __SANITIZE_THREAD__
+#define STEPS 3000 /* a model, by one thread */
+#else
 #define STEPS (LAB_ASSERT_TIER >= 2 ? 3000 : 30000) /* each validates the zone then */
+#endif
 
 static struct lab_piece piece[PAGES];
 
