@@ -173,9 +173,11 @@ void *lab_alloc_pages(struct lab_zone *zone, lab_gfp_t gfp, unsigned int order);
 /**
  * One frame, LAB_GFP_ATOMIC: the allocation that the project is named for. Never sleeps.
  * @return as lab_alloc_pages().
- * Worst case on a labyrinth zone: 20 passes (two of the request, one with reserves, 16 to prove a refusal), each of
+ * Worst case on a labyrinth zone: 20 passes (two of the request, one with reserves, 16 to prove a refusal), each a search of
  * at most 89,600 words of the store looked at or swapped (64 races lost to others, 1400 words between two) and one visit
- * to each stack of each CPU in use, and at last LAB_RESERVE_MAX slots of the reserve; none of it grows with the zone. A first pass that loses no race: 1400 (the most seen is 193).
+ * to each stack of each CPU in use; the pass that finds a page goes on for this CPU's stack, with 15 searches more at most;
+ * and at last LAB_RESERVE_MAX slots of the reserve. None of it grows with the zone. A search that loses no race: 1400 words
+ * (the most seen is 193).
  */
 void *lab_alloc_page_gfp_atomic(struct lab_zone *zone);
 
@@ -533,7 +535,7 @@ struct lab_zone_info {
 	bool keep_content;
 	unsigned long zero_target;
 	unsigned long nr_reserve; /**< pages in the reserve of blocks */
-	unsigned long nr_zeroed;  /**< free pages known to be zero, those in per-CPU caches apart */
+	unsigned long nr_zeroed;  /**< pages known to be zero and not in use, those of per-CPU stacks apart */
 };
 
 void lab_zone_info_get(struct lab_zone *zone, struct lab_zone_info *out);

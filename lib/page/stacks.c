@@ -16,7 +16,7 @@
 /** Batches that fill a stack for one request. */
 #define FILL_BATCHES 8
 /** Children that are searched for one batch, at most. */
-#define FETCHES 16
+#define FETCHES 16 /* as the header says of lab_alloc_page_gfp_atomic() */
 /** Of what is free at most this part goes to one stack at once, so that little memory is not spread
  *  over idle CPUs. */
 #define BATCH_FRACTION 16U

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "lab_base.h"
+#include "frames.h"
 #include "lab_page.h"
 #include "percpu.h"
 
@@ -256,6 +257,43 @@ test_no_page_is_out_of_reach(void **state)
 }
 
 /* -------------------------------------------------------------- freed twice */
+
+/* Of a zone that is 95% full each child has a few pages: a request that fills the stack looks at several. */
+static void
+test_bounded(void **state)
+{
+	const unsigned int pages = 65536, searches = 16;
+	struct lab_zone *z = make(pages, 0, true);
+	void **held = calloc(pages, sizeof(*held));
+	unsigned long most = 0;
+	unsigned int n = 0;
+	struct lab_rng rng;
+
+	lab_rng_seed(&rng, 1);
+	while ((held[n] = lab_alloc_page_gfp_atomic(z)) != NULL)
+		n++;
+	assert_int_equal(n, pages);
+	for (unsigned int i = 0; i < 100000; i++) {
+		uint64_t k = lab_rng_below(&rng, n);
+
+		if (n > pages / 100 * 94 &&
+			lab_rng_below(&rng, 100) < (n > pages / 100 * 96 ? 90 : 50)) {
+			assert_int_equal(lab_free_pages(z, held[k], 0), 0);
+			held[k] = held[--n];
+			continue;
+		}
+		frames_steps = 0;
+		held[n] = lab_alloc_page_gfp_atomic(z);
+		assert_non_null(held[n++]);
+		most = frames_steps > most ? frames_steps : most;
+	}
+	print_message("at most %lu steps\n", most);
+	assert_true(most <= (unsigned long)searches * FRAMES_STEPS);
+	assert_true(most > 0 || LAB_ASSERT_TIER == 0);
+	assert_valid(z);
+	free(held);
+	lab_zone_destroy(z);
+}
 
 static void
 test_double_free(void **state)
@@ -555,6 +593,7 @@ main(void)
 		cmocka_unit_test(test_bad_frees),
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_no_page_is_out_of_reach),
+		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_double_free),
 		cmocka_unit_test(test_signal_handler),
 		cmocka_unit_test(test_dead_process),
