@@ -28,6 +28,10 @@ static const char usage[] =
 	"  -N, --node=N            of this NUMA node (default: any)\n"
 	"  -i, --interval=TIME     between two samples of the free blocks (10ms; 1ms to 60s)\n"
 	"  -d, --duration=TIME     how long (10s)\n"
+	"  -r, --ring=MIB          kernel memory for events that wait to be written: 1, 2, 4 ... "
+	"1024\n"
+	"                          (32); a ring that overflows loses events, and the trace says "
+	"how many\n"
 	"  -o, --output=FILE       where to (default: standard output)\n"
 	"  -h, --help              show this and leave\n\n"
 	"TIME is a number with ms or s. Needs CAP_BPF and CAP_PERFMON, as root also finds out "
@@ -39,6 +43,7 @@ static const struct option longs[] = {
 	{"node", required_argument, NULL, 'N'},
 	{"interval", required_argument, NULL, 'i'},
 	{"duration", required_argument, NULL, 'd'},
+	{"ring", required_argument, NULL, 'r'},
 	{"output", required_argument, NULL, 'o'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL},
@@ -80,6 +85,19 @@ take_node(const char *text, int *node)
 }
 
 static int
+take_ring(const char *text, size_t *len)
+{
+	char *end;
+	long v = strtol(text, &end, 10);
+
+	if (end == text || *end != '\0' || v < 1 || v > 1024 || (v & (v - 1)))
+		return observe_usage_error(
+			"record", "--ring: '%s' is no power of two from 1 to 1024 (MiB)", text);
+	*len = (size_t)v << 20;
+	return OBSERVE_OK;
+}
+
+static int
 take(struct record_opts *o, int c, const char *text)
 {
 	switch (c) {
@@ -92,6 +110,8 @@ take(struct record_opts *o, int c, const char *text)
 		return take_time("interval", text, 60, &o->record.interval_ns);
 	case 'd':
 		return take_time("duration", text, 365 * 24 * 3600.0, &o->duration_ns);
+	case 'r':
+		return take_ring(text, &o->record.ring_len);
 	case 'o':
 		o->file = text;
 		return OBSERVE_OK;
@@ -108,7 +128,7 @@ parse(struct record_opts *o, int argc, char **argv, bool *leave)
 	*o = (struct record_opts){
 		.record = {.node = -1, .interval_ns = 10000000}, .duration_ns = 10000000000};
 	while (rc == OBSERVE_OK &&
-		(c = getopt_long(argc, argv, "z:N:i:d:o:h", longs, NULL)) != -1) {
+		(c = getopt_long(argc, argv, "z:N:i:d:r:o:h", longs, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage, stdout);
 			*leave = true;
@@ -138,7 +158,7 @@ say(const struct lab_record *r, const struct lab_trace_counts *c)
 		" frees, %" PRIu64 " samples; %" PRIu64 " events lost%s\n",
 		h->zone, h->node, c->events[LAB_TRACE_ALLOC], c->events[LAB_TRACE_REFUSE],
 		c->events[LAB_TRACE_FREE], c->events[LAB_TRACE_SAMPLE], c->lost,
-		c->lost > 0 ? ": the ring was full, and the trace has gaps" : "");
+		c->lost > 0 ? ": the trace has gaps (a larger --ring may help)" : "");
 }
 
 static int

@@ -63,7 +63,9 @@ enum lab_trace_type {
 	LAB_TRACE_FREE,   /**< pfn, order */
 	LAB_TRACE_DRAIN, /**< pfn, order, migratetype: went from a per-CPU list to the free blocks */
 	LAB_TRACE_STEAL, /**< pfn, order, migratetype asked for: taken from another type's free blocks */
-	LAB_TRACE_SAMPLE, /**< blocks: the kernel's buddyinfo */
+	LAB_TRACE_TAKE, /**< pfn, order, migratetype: left the free blocks, into a list or to a request */
+	LAB_TRACE_COMPACT, /**< pages: compaction took so many out of the free blocks, to move others there */
+	LAB_TRACE_SAMPLE, /**< blocks: the kernel's buddyinfo; boost */
 	LAB_NR_TRACE_TYPES,
 };
 
@@ -76,13 +78,15 @@ struct lab_trace_event {
 	unsigned int order;
 	uint32_t gfp; /**< bits of the recorded kernel */
 	unsigned int migratetype;
+	unsigned long pages;
+	unsigned long boost; /**< watermark_boost, pages */
 	unsigned long blocks[LAB_NR_ORDERS];
 };
 
 /** The last line. */
 struct lab_trace_counts {
 	uint64_t events[LAB_NR_TRACE_TYPES]; /**< that are in the trace */
-	uint64_t lost;                       /**< that are not, for want of room in the ring */
+	uint64_t lost; /**< that are not: no room in the ring, or within another event */
 };
 
 /* ----------------------------------------------------------------- writing */
@@ -122,8 +126,7 @@ int lab_trace_read_event(struct lab_trace_reader *r, struct lab_trace_event *eve
 
 /** What stands for the kernel's per-CPU lists, if the trace tells of any. */
 enum lab_trace_pcp_mode {
-	/** The trace's own events: a freed block is free once its drain is recorded, and an allocated one comes out of the
-	 *  free blocks unless it lay in a list. */
+	/** The trace's own events: a block is taken from the free ones, and is free again, when the kernel did that. */
 	LAB_TRACE_PCP_FOLLOW,
 	LAB_TRACE_PCP_MODEL, /**< the emulated zone's lists, which decide for themselves */
 	LAB_NR_TRACE_PCP_MODES,
@@ -136,6 +139,8 @@ const char *lab_trace_pcp_name(enum lab_trace_pcp_mode mode);
 struct lab_trace_options {
 	enum lab_allocator allocator;
 	enum lab_trace_pcp_mode pcp;
+	/** Else, after each sample was compared, as many pages are free as it says: what no event tells adds up. */
+	bool no_correction;
 	uint64_t seed; /**< of the layout, and of which held block an unknown free gives back */
 	uint64_t window_ns; /**< refusals within one such window of time coincide; 0: 10 ms */
 };
@@ -150,15 +155,32 @@ struct lab_trace_error {
 	double index_still;
 };
 
+/** Atomic requests of one order that were refused. */
+struct lab_trace_refusals {
+	uint64_t actual;    /**< by the kernel */
+	uint64_t predicted; /**< by the emulated zone */
+	uint64_t both;      /**< the rest of actual is missed, of predicted false alarms */
+};
+
 /** What came out. */
 struct lab_trace_result {
 	struct lab_trace_head head;
 	struct lab_trace_counts counts; /**< the trace's end line */
 	uint64_t ns;                    /**< time of the last event */
 	struct lab_trace_error order[LAB_NR_ORDERS];
+	struct lab_trace_error pages; /**< of all free pages together: the marks look at them */
 	uint64_t samples;
-	uint64_t allocs;       /**< replayed and served */
-	uint64_t from_lists;   /**< of them out of per-CPU lists, as the trace tells (follow) */
+	uint64_t allocs;     /**< replayed and served */
+	uint64_t from_lists; /**< of them out of per-CPU lists, as the trace tells (follow) */
+	uint64_t unseen;     /**< of them that left the free blocks without an event (follow) */
+	/** Blocks that lay in a list, as far as the trace tells, and were taken from the free ones: who finds a list
+	 *  locked frees past it, without an event (follow). */
+	uint64_t past_lists;
+	/** Blocks of which the zone had none like it: one held before made room (follow). */
+	uint64_t made;
+	uint64_t
+		corrected; /**< pages by which samples set the free ones right, up and down together */
+	uint64_t not_taken;    /**< pages that there were not either (follow) */
 	uint64_t frees;        /**< of blocks that the replay had served */
 	uint64_t frees_before; /**< of blocks held since before the recording */
 	/** Frees that found nothing to give back: no held block of that size was left. */
@@ -172,6 +194,7 @@ struct lab_trace_result {
 	uint64_t predicted; /**< atomic requests that the emulated zone refused */
 	uint64_t both;      /**< atomic requests refused by both */
 	uint64_t coincide;  /**< min(actual, predicted) of each window, summed */
+	struct lab_trace_refusals atomic[LAB_NR_ORDERS]; /**< the same by order */
 	uint64_t other_actual, other_predicted; /**< likewise, of requests that are not atomic */
 };
 

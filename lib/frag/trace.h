@@ -10,10 +10,10 @@
 #include "lab_trace.h"
 
 #define TRACE_MAGIC   "labyrinth-trace"
-#define TRACE_VERSION 1
+#define TRACE_VERSION 2
 
 /** Keywords of the events, by enum lab_trace_type. */
-#define TRACE_KEYS "arfdxs"
+#define TRACE_KEYS "arfdxtcs"
 
 /** What is wrong with a head; NULL: nothing. */
 const char *trace_head_fault(const struct lab_trace_head *h);

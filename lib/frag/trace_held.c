@@ -4,10 +4,17 @@
 /* Blocks held before the recording: the emulated zone has them where the seed laid them. */
 #include <string.h>
 
-#include "trace_held.h"
+#include "trace_replay.h"
 
 #define PROBES      256
 #define PAIR_PROBES 32
+
+void
+trace_hold(struct replay *r, unsigned long pfn, unsigned int order)
+{
+	memset(&r->held[pfn], HELD_INSIDE, 1UL << order);
+	r->held[pfn] = (uint8_t)order;
+}
 
 /** Is [pfn, pfn + 1 << order) held in whole blocks? A larger block around it is split for that. */
 static bool

@@ -197,9 +197,11 @@ lab_trace_read_head(struct lab_trace_reader *r, struct lab_trace_head *h)
 static int
 read_sample(struct lab_trace_reader *r, struct words *w, struct lab_trace_event *e)
 {
-	uint64_t pages = 0;
+	uint64_t pages = 0, boost = 0;
 	int rc = figures(w, "blocks", e->blocks, LAB_NR_ORDERS);
 
+	rc = rc != 0 ? rc : words_number(w, "boost", r->managed, &boost);
+	e->boost = boost;
 	for (int order = 0; order < LAB_NR_ORDERS; order++)
 		pages += (uint64_t)e->blocks[order] << order;
 	/* Blocks are counted while others come and go, so a little more than there is may be seen. */
@@ -232,16 +234,21 @@ read_frame(struct lab_trace_reader *r, struct words *w, struct lab_trace_event *
 static int
 read_request(struct lab_trace_reader *r, struct words *w, struct lab_trace_event *e)
 {
-	uint64_t cpu = 0, gfp = 0;
+	uint64_t cpu = 0, gfp = 0, pages = 0;
 	int rc = words_number(w, "CPU", r->nr_cpus - 1, &cpu);
 
+	e->cpu = (unsigned int)cpu;
+	if (rc == 0 && e->type == LAB_TRACE_COMPACT) {
+		rc = words_number(w, "pages", r->managed, &pages);
+		e->pages = pages;
+		return rc;
+	}
 	rc = rc != 0 ? rc : read_frame(r, w, e);
 	if (e->type == LAB_TRACE_ALLOC || e->type == LAB_TRACE_REFUSE)
 		rc = rc != 0 ? rc : words_number(w, "gfp", UINT32_MAX, &gfp);
 	if (e->type != LAB_TRACE_FREE)
 		rc = rc != 0 ? rc
 			     : words_letter(w, words_next(w), LAB_MIGRATE_TYPES, &e->migratetype);
-	e->cpu = (unsigned int)cpu;
 	e->gfp = (uint32_t)gfp;
 	return rc;
 }

@@ -10,16 +10,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "trace_held.h"
+#include "trace_replay.h"
 
-#define ABSENT UINT32_MAX /* in the map: the emulated zone refused it */
-#define HELD_BEFORE                                                                                \
-	(UINT32_MAX - 1) /* in the map: in a list, and held since before the recording */
-#define IN_LIST   0x80   /* of a mapped block's order: freed, and not drained yet */
 #define WINDOW_NS UINT64_C(10000000)
-
-/** Flags that change what happens to the page's content, of which there is none. */
-#define CONTENT_FLAGS (__LAB_GFP_ZERO | __LAB_GFP_OOM_VICTIM)
 
 enum lab_linux
 lab_trace_linux(const char *release)
@@ -37,87 +30,6 @@ lab_trace_pcp_name(enum lab_trace_pcp_mode mode)
 	static const char *const names[LAB_NR_TRACE_PCP_MODES] = {"follow", "model"};
 
 	return (unsigned int)mode < LAB_NR_TRACE_PCP_MODES ? names[mode] : NULL;
-}
-
-/* ------------------------------------------------------------- the mapping */
-
-static unsigned int
-mapped_order(const struct replay *r, unsigned long rel)
-{
-	return r->map_order[rel] & ~IN_LIST;
-}
-
-static bool
-is_real(uint32_t to)
-{
-	return to != 0 && to != ABSENT && to != HELD_BEFORE;
-}
-
-/** Free what is mapped at a recorded frame. */
-static void
-free_mapped(struct replay *r, unsigned long rel)
-{
-	uint32_t to = r->map[rel];
-
-	r->map[rel] = 0;
-	if (is_real(to))
-		lab_free_pages(r->zone, lab_pfn_to_page(r->zone, to - 1), mapped_order(r, rel));
-	else if (to == HELD_BEFORE)
-		trace_free_held(r, rel, mapped_order(r, rel));
-}
-
-/** Turn the mapped block around a frame into blocks of order 0. @return was there one? */
-static bool
-split_around(struct replay *r, unsigned long rel)
-{
-	for (unsigned int k = 0; k <= LAB_MAX_ORDER; k++) {
-		unsigned long from = rel & ~((1UL << k) - 1);
-		uint32_t to = r->map[from];
-
-		unsigned int order = mapped_order(r, from);
-
-		if (to == 0 || from + (1UL << order) <= rel)
-			continue;
-		if (is_real(to) && order > 0)
-			lab_split_page(r->zone, lab_pfn_to_page(r->zone, to - 1), order);
-		for (unsigned long i = 1UL << order; i-- > 0;) {
-			r->map[from + i] = is_real(to) ? to + (uint32_t)i : to;
-			r->map_order[from + i] = r->map_order[from] & IN_LIST;
-		}
-		return true;
-	}
-	return false;
-}
-
-/** Is all of the range mapped? A block that reaches over an end of it is split. @return frames that are */
-static unsigned long
-mapped_frames(struct replay *r, unsigned long rel, unsigned int order)
-{
-	unsigned long end = rel + (1UL << order), n = 0;
-
-	if (r->map[rel] == 0 || mapped_order(r, rel) > order)
-		split_around(r, rel);
-	for (unsigned long i = rel; i < end;) {
-		unsigned long size = r->map[i] != 0 ? 1UL << mapped_order(r, i) : 1;
-
-		n += r->map[i] != 0 ? size : 0;
-		i += size;
-	}
-	return n;
-}
-
-static void
-free_range(struct replay *r, unsigned long rel, unsigned int order)
-{
-	unsigned long end = rel + (1UL << order);
-
-	while (rel < end) {
-		unsigned long size = r->map[rel] != 0 ? 1UL << mapped_order(r, rel) : 1;
-
-		if (r->map[rel] != 0)
-			free_mapped(r, rel);
-		rel += size;
-	}
 }
 
 /* ---------------------------------------------------------------- refusals */
@@ -144,70 +56,11 @@ count_refusal(struct replay *r, const struct lab_trace_event *e, bool actual, bo
 	out->actual += actual;
 	out->predicted += predicted;
 	out->both += actual && predicted;
+	out->atomic[e->order].actual += actual;
+	out->atomic[e->order].predicted += predicted;
+	out->atomic[e->order].both += actual && predicted;
 	r->in_window_actual += actual;
 	r->in_window_predicted += predicted;
-}
-
-/* ----------------------------------------------------- lists as recorded */
-
-/** Orders that the kernel's lists take: [pcp_allowed_order] */
-static bool
-has_lists(const struct replay *r, unsigned int order)
-{
-	return r->follow && (order <= 3 || order == LAB_PAGEBLOCK_ORDER);
-}
-
-/** A block that lay in a list is used again: the free blocks do not change. */
-static bool
-taken_from_list(struct replay *r, const struct lab_trace_event *e, unsigned long rel)
-{
-	uint64_t *stock = &r->stock[e->cpu];
-
-	if (r->map[rel] != 0 && r->map_order[rel] == (e->order | IN_LIST)) {
-		/* what was held before is so again, and known by that to its next free */
-		if (r->map[rel] == HELD_BEFORE)
-			r->map[rel] = 0;
-		r->map_order[rel] &= ~IN_LIST;
-		return true;
-	}
-	if (mapped_frames(r, rel, e->order) > 0 || *stock < 1UL << e->order)
-		return false;
-	*stock -= 1UL << e->order; /* one of those that were there at the beginning */
-	return true;
-}
-
-/** @return false: nothing is known of it, or it is in parts */
-static bool
-put_in_list(struct replay *r, unsigned long rel, unsigned int order)
-{
-	if (r->map[rel] == ABSENT || (r->map[rel] != 0 && mapped_order(r, rel) != order))
-		return false;
-	if (r->map[rel] == 0) {
-		if (mapped_frames(r, rel, order) > 0)
-			return false;
-		r->map[rel] = HELD_BEFORE;
-		r->out->frees_before++;
-	} else {
-		r->out->frees++;
-	}
-	r->map_order[rel] = (uint8_t)(order | IN_LIST);
-	return true;
-}
-
-static void
-on_drain(struct replay *r, const struct lab_trace_event *e)
-{
-	unsigned long rel = e->pfn - r->origin;
-	uint64_t *stock = &r->stock[e->cpu], pages = UINT64_C(1) << e->order;
-
-	if (!r->follow)
-		return;
-	if (mapped_frames(r, rel, e->order) > 0) {
-		free_range(r, rel, e->order);
-	} else {
-		*stock -= *stock < pages ? *stock : pages;
-		r->out->frees_unmatched += !trace_free_held(r, rel, e->order);
-	}
 }
 
 /* ------------------------------------------------------------------ events */
@@ -222,24 +75,47 @@ ask(struct replay *r, const struct lab_trace_event *e)
 	return page;
 }
 
+/** Served by the kernel: is it, too, by the zone as it stands? Not asked of who may reclaim. */
+static bool
+refusal_is_foreseen(struct replay *r, const struct lab_trace_event *e)
+{
+	return lab_gfp_is_atomic(e->gfp) &&
+	       lab_zone_explain(r->zone, e->gfp & ~CONTENT_FLAGS, e->order, NULL) != LAB_CAUSE_NONE;
+}
+
+/** The kernel gave it, so it is given whatever the forecast was: one error must not make the next. */
+static void
+follow_alloc(struct replay *r, const struct lab_trace_event *e)
+{
+	unsigned long rel = e->pfn - r->origin;
+	bool refused = refusal_is_foreseen(r, e);
+
+	trace_takings_done(r, e->cpu, e);
+	if (!trace_list_gives(r, e, rel)) {
+		trace_take(r, rel, e->order, e->gfp);
+		trace_list_gives(r, e, rel);
+		r->out->unseen++;
+	} else {
+		r->out->from_lists++;
+	}
+	r->out->allocs += r->map[rel] != ABSENT;
+	if (refused)
+		count_refusal(r, e, false, true);
+}
+
 static void
 on_alloc(struct replay *r, const struct lab_trace_event *e)
 {
 	unsigned long rel = e->pfn - r->origin;
 	void *page;
 
-	if (has_lists(r, e->order) && taken_from_list(r, e, rel)) {
-		r->out->allocs++;
-		r->out->from_lists++;
-		/* the gate stands before the lists, too */
-		if (lab_gfp_is_atomic(e->gfp) && lab_zone_explain(r->zone, e->gfp & ~CONTENT_FLAGS,
-							 e->order, NULL) != LAB_CAUSE_NONE)
-			count_refusal(r, e, false, true);
+	if (r->follow) {
+		follow_alloc(r, e);
 		return;
 	}
-	if (mapped_frames(r, rel, e->order) > 0) {
+	if (trace_map_frames(r, rel, e->order) > 0) {
 		r->out->reused++;
-		free_range(r, rel, e->order);
+		trace_map_free(r, rel, e->order);
 	}
 	page = ask(r, e);
 	r->map[rel] = page != NULL ? (uint32_t)lab_page_to_pfn(r->zone, page) + 1 : ABSENT;
@@ -271,12 +147,12 @@ on_free(struct replay *r, const struct lab_trace_event *e)
 {
 	unsigned long rel = e->pfn - r->origin;
 
-	if (has_lists(r, e->order) && put_in_list(r, rel, e->order))
+	if (r->follow && trace_list_takes(r, rel, e->order))
 		return;
-	if (mapped_frames(r, rel, e->order) > 0) {
+	if (trace_map_frames(r, rel, e->order) > 0) {
 		r->out->frees_skipped += r->map[rel] == ABSENT;
 		r->out->frees += r->map[rel] != ABSENT;
-		free_range(r, rel, e->order);
+		trace_map_free(r, rel, e->order);
 	} else if (trace_free_held(r, rel, e->order)) {
 		r->out->frees_before++;
 	} else {
@@ -285,12 +161,20 @@ on_free(struct replay *r, const struct lab_trace_event *e)
 }
 
 static void
-add_error(struct lab_trace_error *err, double diff, double still, double index, double index_still)
+add_error(struct lab_trace_error *err, double kernel, double mine, double first)
 {
+	double diff = mine - kernel;
+
+	err->kernel += kernel;
 	err->mean += fabs(diff);
 	err->max = fmax(err->max, fabs(diff));
 	err->bias += diff;
-	err->still += fabs(still);
+	err->still += fabs(first - kernel);
+}
+
+static void
+add_index_error(struct lab_trace_error *err, double index, double index_still)
+{
 	err->index_mean += fabs(index);
 	err->index_max = fmax(err->index_max, fabs(index));
 	err->index_still += fabs(index_still);
@@ -313,23 +197,44 @@ on_sample(struct replay *r, const struct lab_trace_event *e)
 {
 	struct lab_free_counts ours, kernel = counts_of(e->blocks), first;
 
-	lab_zone_kswapd(
-		r->zone); /* nothing to reclaim: takes the boost away, as the kernel's does */
+	if (e->boost == 0) /* nothing to reclaim: takes the boost away, as the kernel's has */
+		lab_zone_kswapd(r->zone);
 	if (r->out->samples++ == 0)
 		memcpy(r->first, e->blocks, sizeof(r->first));
 	first = counts_of(r->first);
 	lab_zone_free_counts(r->zone, &ours);
 	for (unsigned int order = 0; order < LAB_NR_ORDERS; order++) {
 		struct lab_trace_error *err = &r->out->order[order];
-		double theirs = (double)e->blocks[order], mine = 0;
+		double mine = 0;
 		int index = lab_unusable_free_index(&kernel, order);
 
 		for (int mt = 0; mt < LAB_MIGRATE_TYPES; mt++)
 			mine += (double)ours.blocks[order][mt];
-		err->kernel += theirs;
-		add_error(err, mine - theirs, (double)r->first[order] - theirs,
-			lab_unusable_free_index(&ours, order) - index,
+		add_error(err, (double)e->blocks[order], mine, (double)r->first[order]);
+		add_index_error(err, lab_unusable_free_index(&ours, order) - index,
 			lab_unusable_free_index(&first, order) - index);
+	}
+	add_error(&r->out->pages, (double)kernel.nr_free, (double)ours.nr_free,
+		(double)first.nr_free);
+	if (r->correct)
+		trace_correct(r, (long)kernel.nr_free - (long)ours.nr_free);
+}
+
+/** What the kernel took before this event. */
+static void
+settle_takings(struct replay *r, const struct lab_trace_event *e)
+{
+	switch (e->type) {
+	case LAB_TRACE_SAMPLE:
+		for (unsigned int cpu = 0; cpu < r->head.nr_cpus; cpu++)
+			trace_takings_done(r, cpu, NULL);
+		break;
+	case LAB_TRACE_ALLOC: /* its gate stood before them */
+	case LAB_TRACE_STEAL:
+	case LAB_TRACE_TAKE:
+		break;
+	default:
+		trace_takings_done(r, e->cpu, NULL);
 	}
 }
 
@@ -344,6 +249,8 @@ on_event(struct replay *r, const struct lab_trace_event *e)
 	r->out->ns = e->ns;
 	lab_zone_set_time(r->zone, e->ns + 1); /* 0 would be the real clock */
 	lab_cpu_set(e->cpu);
+	if (r->follow)
+		settle_takings(r, e);
 	switch (e->type) {
 	case LAB_TRACE_ALLOC:
 		on_alloc(r, e);
@@ -358,7 +265,16 @@ on_event(struct replay *r, const struct lab_trace_event *e)
 		on_sample(r, e);
 		break;
 	case LAB_TRACE_DRAIN:
-		on_drain(r, e);
+		if (r->follow)
+			trace_list_drains(r, e);
+		break;
+	case LAB_TRACE_COMPACT:
+		if (r->follow)
+			trace_compaction_takes(r, e->pages);
+		break;
+	case LAB_TRACE_TAKE:
+		if (r->follow)
+			trace_taking_waits(r, e);
 		break;
 	default: /* the emulated zone steals by itself */
 		break;
@@ -426,8 +342,7 @@ note_held(struct replay *r, const struct trace_layout *l)
 
 		if (b->state != LAB_BLOCK_ALLOCATED)
 			continue;
-		memset(&r->held[b->pfn], HELD_INSIDE, 1UL << b->order);
-		r->held[b->pfn] = b->order;
+		trace_hold(r, b->pfn, b->order);
 	}
 }
 
@@ -485,11 +400,15 @@ set_up(struct replay *r, const struct lab_trace_options *o)
 	r->pair = malloc((frames / PAIR + 1) * sizeof(*r->pair));
 	r->pair_taken = calloc(r->nr_pairs + 1, 1);
 	r->stock = calloc(r->head.nr_cpus, sizeof(*r->stock));
+	r->taking = calloc((size_t)r->head.nr_cpus * TAKINGS, sizeof(*r->taking));
+	r->nr_takings = calloc(r->head.nr_cpus, sizeof(*r->nr_takings));
 	if (r->held == NULL || r->map == NULL || r->map_order == NULL || r->stock == NULL ||
-		r->pair == NULL || r->pair_taken == NULL)
+		r->pair == NULL || r->pair_taken == NULL || r->taking == NULL ||
+		r->nr_takings == NULL)
 		return -ENOMEM;
 	memset(r->pair, 0xff, (frames / PAIR + 1) * sizeof(*r->pair));
 	r->follow = r->head.has_pcp && o->pcp == LAB_TRACE_PCP_FOLLOW;
+	r->correct = r->follow && !o->no_correction;
 	lab_rng_seed(&r->rng, o->seed);
 	return make_zone(r, o->allocator);
 }
@@ -524,20 +443,24 @@ run(struct replay *r, const struct lab_trace_options *o)
 }
 
 static void
+make_means(struct lab_trace_error *e, double n)
+{
+	e->kernel /= n;
+	e->mean /= n;
+	e->bias /= n;
+	e->still /= n;
+	e->index_mean /= n;
+	e->index_still /= n;
+}
+
+static void
 finish(struct replay *r)
 {
 	double n = r->out->samples > 0 ? (double)r->out->samples : 1;
 
-	for (int order = 0; order < LAB_NR_ORDERS; order++) {
-		struct lab_trace_error *e = &r->out->order[order];
-
-		e->kernel /= n;
-		e->mean /= n;
-		e->bias /= n;
-		e->still /= n;
-		e->index_mean /= n;
-		e->index_still /= n;
-	}
+	for (int order = 0; order < LAB_NR_ORDERS; order++)
+		make_means(&r->out->order[order], n);
+	make_means(&r->out->pages, n);
 	r->out->head = r->head;
 	r->out->counts = r->reader.counts;
 }
@@ -570,6 +493,8 @@ lab_trace_replay(FILE *in, const struct lab_trace_options *options, struct lab_t
 		free(r->map);
 		free(r->map_order);
 		free(r->stock);
+		free(r->taking);
+		free(r->nr_takings);
 		free(r->pair);
 		free(r->pair_taken);
 	}

@@ -124,10 +124,14 @@ lab_trace_write_event(FILE *out, const struct lab_trace_event *e)
 	if (e->type == LAB_TRACE_SAMPLE) {
 		for (int order = 0; order < LAB_NR_ORDERS; order++)
 			fprintf(out, " %lu", e->blocks[order]);
-		fputc('\n', out);
+		fprintf(out, " %lu\n", e->boost);
 		return ferror(out) ? -EIO : 0;
 	}
 	fprintf(out, " %u", e->cpu);
+	if (e->type == LAB_TRACE_COMPACT) {
+		fprintf(out, " %lu\n", e->pages);
+		return ferror(out) ? -EIO : 0;
+	}
 	if (e->type != LAB_TRACE_REFUSE)
 		fprintf(out, " %lu", e->pfn);
 	fprintf(out, " %u", e->order);

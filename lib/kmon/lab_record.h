@@ -29,7 +29,8 @@ struct lab_record_opts {
 	const char *zone;     /**< NULL: the zone of the node with most managed frames */
 	int node;             /**< -1: any */
 	uint64_t interval_ns; /**< between two samples */
-	FILE *out;            /**< stays the caller's */
+	size_t ring_len; /**< bytes for events that wait to be written: a power of two, of pages; 0: 32 MiB */
+	FILE *out; /**< stays the caller's */
 };
 
 struct lab_record; /**< opaque */
@@ -45,6 +46,9 @@ int lab_record_parse_pagetypeinfo(const char *text, struct lab_trace_head *h);
 /** Read its free blocks from the text of /proc/buddyinfo. @return 0, -ENOENT */
 int lab_record_parse_buddyinfo(
 	const char *text, const struct lab_trace_head *h, unsigned long blocks[LAB_NR_ORDERS]);
+
+/** Read its watermark_boost from the text of /proc/zoneinfo. @return pages; 0: none, or not told */
+unsigned long lab_record_parse_boost(const char *text, const struct lab_trace_head *h);
 
 /** Make the free blocks by type add up to those of a buddyinfo that was read later. */
 void lab_record_adjust(struct lab_trace_head *h, const unsigned long blocks[LAB_NR_ORDERS]);

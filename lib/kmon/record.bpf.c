@@ -86,10 +86,97 @@ on_drain(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/* Each block that leaves the free blocks: for a per-CPU list, or for a request itself. */
+SEC("raw_tp/mm_page_alloc_zone_locked")
+int
+on_take(struct bpf_raw_tracepoint_args *ctx)
+{
+	tell(RECORD_TAKE, ctx->args[0], ctx->args[1], 0, ctx->args[2]);
+	return 0;
+}
+
+/* Compaction takes free blocks without any of these events. What it took and then had no use for it frees again, with
+ * one. A thread compacts a zone from begin to end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64); /* pages taken, as far as was told, and not used yet */
+} compacting SEC(".maps");
+
+static __always_inline void
+isolated(__u64 start_pfn, __u64 pages)
+{
+	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+	__u64 *waiting;
+
+	if (mode != RECORD_EVENTS || pages == 0 || start_pfn - first_pfn >= nr_pfns)
+		return;
+	put(RECORD_COMPACT, start_pfn, 0, (__u32)pages, 0);
+	waiting = bpf_map_lookup_elem(&compacting, &thread);
+	if (waiting)
+		*waiting += pages;
+}
+
+SEC("raw_tp/mm_compaction_isolate_freepages")
+int
+on_isolate(struct bpf_raw_tracepoint_args *ctx)
+{
+	isolated(ctx->args[0], ctx->args[3]);
+	return 0;
+}
+
+SEC("raw_tp/mm_compaction_fast_isolate_freepages")
+int
+on_fast_isolate(struct bpf_raw_tracepoint_args *ctx)
+{
+	isolated(ctx->args[0], ctx->args[3]);
+	return 0;
+}
+
+/* Before 6.3 the fast way to free blocks has no event: more pages moved than were taken tell of it. */
+SEC("raw_tp/mm_compaction_begin")
+int
+on_compaction_begin(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+	__u64 none = 0;
+
+	if (mode == RECORD_EVENTS && ctx->args[1] == first_pfn)
+		bpf_map_update_elem(&compacting, &thread, &none, BPF_ANY);
+	return 0;
+}
+
+SEC("raw_tp/mm_compaction_migratepages")
+int
+on_migrate(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+	__u64 *waiting = bpf_map_lookup_elem(&compacting, &thread), moved = (__u32)ctx->args[1];
+
+	if (!waiting)
+		return 0;
+	if (moved > *waiting)
+		put(RECORD_COMPACT, first_pfn, 0, (__u32)(moved - *waiting), 0);
+	*waiting -= moved < *waiting ? moved : *waiting;
+	return 0;
+}
+
+SEC("raw_tp/mm_compaction_end")
+int
+on_compaction_end(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 thread = (__u32)bpf_get_current_pid_tgid();
+
+	bpf_map_delete_elem(&compacting, &thread);
+	return 0;
+}
+
 SEC("raw_tp/mm_page_alloc_extfrag")
 int
 on_steal(struct bpf_raw_tracepoint_args *ctx)
 {
-	tell(RECORD_STEAL, ctx->args[0], ctx->args[2], 0, ctx->args[3]);
+	/* the order that was asked for, then that of the block where it was */
+	tell(RECORD_STEAL, ctx->args[0], ctx->args[2], (__u32)ctx->args[1], ctx->args[3]);
 	return 0;
 }

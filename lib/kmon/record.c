@@ -16,26 +16,36 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "lab_base.h"
 #include "lab_record.h"
 #include "record.skel.h"
 #include "record_shared.h"
 
 #define TOUCHED    64                  /* pages touched to find the table of pages */
 #define ADDRESSES  4096                /* most addresses looked at for it */
+#define LINKS      9                   /* most tracepoints that are attached to */
 #define TEXT_MAX   (4 << 20)           /* of a file of /proc */
 #define TABLE_STEP (UINT64_C(1) << 30) /* of x86-64: the table begins at a multiple */
 
-_Static_assert((int)RECORD_STEAL == (int)LAB_TRACE_STEAL, "records are events of the trace");
+_Static_assert((int)RECORD_COMPACT == (int)LAB_TRACE_COMPACT, "records are events of the trace");
+
+struct record_take {
+	uint64_t pfn;
+	unsigned int order;
+};
 
 struct lab_record {
 	struct lab_record_opts opts;
 	struct lab_trace_head head;
 	struct record_bpf *skel;
 	struct ring_buffer *ring;
-	struct bpf_link *link[4];
+	struct bpf_link *link[LINKS];
+	unsigned int nr_links;
+	bool steal_takes; /* a steal may be the only event of the taking */
+	struct record_take last_take[LAB_MAX_CPUS];
 	int buddyinfo, pagetypeinfo, zoneinfo; /* opened while they may be */
 	char *text;
-	uint64_t begin_ns, last_ns, next_sample_ns;
+	uint64_t begin_ns, last_ns, next_sample_ns, missed_before;
 	struct lab_trace_event sample;
 	bool sample_waits;
 	bool running;
@@ -101,16 +111,38 @@ flush_sample(struct lab_record *r)
 	r->sample_waits = false;
 }
 
+/** Where a steal is the only event of the taking, it becomes one. A page that was claimed with its pageblock
+ *  has a taking just before, if it is smaller than that. */
+static bool
+steal_is_taking(const struct lab_record *r, const struct record_event *in, unsigned int cpu)
+{
+	const struct record_take *last = &r->last_take[cpu];
+
+	return r->steal_takes && in->type == RECORD_STEAL &&
+	       (last->pfn != in->page || last->order != in->gfp);
+}
+
+static void
+write_taking(struct lab_record *r, struct lab_trace_event e, uint64_t pfn, unsigned int order)
+{
+	e.type = LAB_TRACE_TAKE;
+	e.pfn = pfn;
+	e.order = order;
+	if (order <= LAB_MAX_ORDER && !(pfn & ((UINT64_C(1) << order) - 1)))
+		write_event(r, &e);
+}
+
 static void
 take_event(struct lab_record *r, const struct record_event *in)
 {
-	unsigned int mt = in->order_and_type >> 4;
+	unsigned int mt = in->order_and_type >> 4, order = in->order_and_type & 15;
 	struct lab_trace_event e = {.type = (enum lab_trace_type)in->type,
 		.ns = in->ns - r->begin_ns,
 		.cpu = in->cpu,
-		.pfn = in->page,
-		.order = in->order_and_type & 15,
+		.pfn = in->page & ~((UINT64_C(1) << order) - 1), /* a steal's lies within */
+		.order = order,
 		.gfp = in->gfp,
+		.pages = in->gfp,
 		.migratetype = mt < LAB_MIGRATE_TYPES ? mt : LAB_MIGRATE_ISOLATE};
 	unsigned long rel = e.pfn - r->head.start;
 
@@ -122,6 +154,10 @@ take_event(struct lab_record *r, const struct record_event *in)
 	if (r->sample_waits && e.ns > r->sample.ns)
 		flush_sample(r);
 	write_event(r, &e);
+	if (steal_is_taking(r, in, e.cpu))
+		write_taking(r, e, in->page, in->gfp);
+	if (e.type == LAB_TRACE_TAKE)
+		r->last_take[e.cpu] = (struct record_take){e.pfn, e.order};
 }
 
 static int
@@ -258,6 +294,8 @@ load(struct lab_record *r, char *why)
 	if (r->skel == NULL)
 		return -errno;
 	r->skel->rodata->page_size = size;
+	if (r->opts.ring_len > 0)
+		bpf_map__set_max_entries(r->skel->maps.ring, (__u32)r->opts.ring_len);
 	rc = record_bpf__load(r->skel);
 	if (rc != 0)
 		return refuse(
@@ -266,24 +304,77 @@ load(struct lab_record *r, char *why)
 	return r->ring != NULL ? 0 : -errno;
 }
 
+/** @return 0; -ENOENT: this kernel has no such tracepoint */
+static int
+attach_one(struct lab_record *r, const struct bpf_program *prog, const char *tracepoint, char *why)
+{
+	struct bpf_link **link = &r->link[r->nr_links];
+
+	*link = bpf_program__attach_raw_tracepoint(prog, tracepoint);
+	if (*link == NULL)
+		return refuse(
+			why, -errno, "cannot be attached to %s: %s", tracepoint, strerror(errno));
+	r->nr_links++;
+	return 0;
+}
+
+struct attachment {
+	const struct bpf_program *prog;
+	const char *tracepoint;
+};
+
+static int
+attach_all(struct lab_record *r, const struct attachment *on, size_t n, char *why)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = attach_one(r, on[i].prog, on[i].tracepoint, why);
+	return rc;
+}
+
+static int
+attach_compaction(struct lab_record *r, char *why)
+{
+	const struct attachment moved[] = {
+		{r->skel->progs.on_compaction_begin, "mm_compaction_begin"},
+		{r->skel->progs.on_migrate, "mm_compaction_migratepages"},
+		{r->skel->progs.on_compaction_end, "mm_compaction_end"}};
+	int rc = attach_one(r, r->skel->progs.on_isolate, "mm_compaction_isolate_freepages", why);
+
+	if (rc == -ENOENT) /* a kernel that does not compact */
+		return 0;
+	if (rc == 0)
+		rc = attach_one(r, r->skel->progs.on_fast_isolate,
+			"mm_compaction_fast_isolate_freepages", why);
+	return rc == -ENOENT ? attach_all(r, moved, LAB_ARRAY_SIZE(moved), why) : rc;
+}
+
 static int
 attach(struct lab_record *r, char *why)
 {
-	const struct {
-		struct bpf_program *prog;
-		const char *tracepoint;
-	} on[] = {{r->skel->progs.on_alloc, "mm_page_alloc"},
+	const struct attachment on[] = {{r->skel->progs.on_alloc, "mm_page_alloc"},
 		{r->skel->progs.on_free, "mm_page_free"},
 		{r->skel->progs.on_drain, "mm_page_pcpu_drain"},
-		{r->skel->progs.on_steal, "mm_page_alloc_extfrag"}};
+		{r->skel->progs.on_steal, "mm_page_alloc_extfrag"},
+		{r->skel->progs.on_take, "mm_page_alloc_zone_locked"}};
+	libbpf_print_fn_t print = libbpf_set_print(NULL); /* `why` says it */
+	int rc = attach_all(r, on, LAB_ARRAY_SIZE(on), why);
 
-	for (unsigned int i = 0; i < sizeof(on) / sizeof(on[0]); i++) {
-		r->link[i] = bpf_program__attach_raw_tracepoint(on[i].prog, on[i].tracepoint);
-		if (r->link[i] == NULL)
-			return refuse(why, -errno, "cannot be attached to %s: %s", on[i].tracepoint,
-				strerror(errno));
-	}
-	return 0;
+	rc = rc != 0 ? rc : attach_compaction(r, why);
+	libbpf_set_print(print);
+	if (rc == 0)
+		why[0] = '\0';
+	return rc;
+}
+
+static bool
+steal_is_alone(const char *release)
+{
+	int major = 0, minor = 0;
+
+	return sscanf(release, "%d.%d", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 10));
 }
 
 static int
@@ -300,6 +391,7 @@ open_proc(struct lab_record *r, char *why)
 	if (r->text == NULL)
 		return -ENOMEM;
 	uname(&u);
+	r->steal_takes = steal_is_alone(u.release);
 	snprintf(r->head.kernel, sizeof(r->head.kernel), "%.63s", u.release);
 	rc = read_text(r, r->zoneinfo);
 	rc = rc != 0 ? rc
@@ -342,7 +434,7 @@ lab_record_close(struct lab_record *r)
 {
 	if (r == NULL)
 		return;
-	for (unsigned int i = 0; i < sizeof(r->link) / sizeof(r->link[0]); i++)
+	for (unsigned int i = 0; i < r->nr_links; i++)
 		bpf_link__destroy(r->link[i]);
 	ring_buffer__free(r->ring);
 	record_bpf__destroy(r->skel);
@@ -373,7 +465,27 @@ take_sample(struct lab_record *r)
 	r->sample = (struct lab_trace_event){.type = LAB_TRACE_SAMPLE, .ns = now() - r->begin_ns};
 	rc = rc != 0 ? rc : lab_record_parse_buddyinfo(r->text, &r->head, r->sample.blocks);
 	r->sample_waits = rc == 0;
+	if (rc == 0 && read_text(r, r->zoneinfo) == 0)
+		r->sample.boost = lab_record_parse_boost(r->text, &r->head);
 	return rc;
+}
+
+/** Events that came while the same program was running on the CPU: the kernel leaves them out, and counts. */
+static uint64_t
+missed(struct lab_record *r)
+{
+	struct bpf_program *p;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program(p, r->skel->obj)
+	{
+		struct bpf_prog_info info = {0};
+		__u32 size = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size) == 0)
+			sum += info.recursion_misses;
+	}
+	return sum;
 }
 
 /** Types and per-CPU lists first, as they take longer to read; the numbers of blocks last. */
@@ -397,6 +509,7 @@ read_beginning(struct lab_record *r)
 		memcpy(r->head.pcp, h->pcp, sizeof(h->pcp));
 		free(h);
 	}
+	r->missed_before = missed(r);
 	r->skel->bss->mode = RECORD_EVENTS;
 	r->begin_ns = 0;
 	rc = rc != 0 ? rc : read_text(r, r->buddyinfo);
@@ -455,7 +568,7 @@ lab_record_end(struct lab_record *r, struct lab_trace_counts *counts)
 	r->skel->bss->mode = RECORD_OFF;
 	r->next_sample_ns = 0;
 	rc = lab_record_step(r);
-	r->counts.lost = r->skel->bss->lost;
+	r->counts.lost = r->skel->bss->lost + missed(r) - r->missed_before;
 	if (counts != NULL)
 		*counts = r->counts;
 	return rc != 0 ? rc : lab_trace_write_end(r->opts.out, &r->counts);

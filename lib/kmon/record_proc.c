@@ -243,6 +243,25 @@ lab_record_parse_buddyinfo(
 	return -ENOENT;
 }
 
+unsigned long
+lab_record_parse_boost(const char *text, const struct lab_trace_head *h)
+{
+	char line[LINE_LEN], name[16];
+	bool ours = false;
+	unsigned long boost;
+	const char *next;
+	int node;
+
+	while ((next = take_line(text, line)) != NULL) {
+		text = next;
+		if (zone_line(line, &node, name))
+			ours = is_zone(h, node, name);
+		else if (ours && sscanf(line, " boost %lu", &boost) == 1)
+			return boost <= h->managed ? boost : h->managed;
+	}
+	return 0;
+}
+
 void
 lab_record_adjust(struct lab_trace_head *h, const unsigned long blocks[LAB_NR_ORDERS])
 {

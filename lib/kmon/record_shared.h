@@ -14,6 +14,8 @@ enum record_type {
 	RECORD_FREE,
 	RECORD_DRAIN,
 	RECORD_STEAL,
+	RECORD_TAKE,
+	RECORD_COMPACT,
 	RECORD_PAGE, /**< address of a page that was just handed out, to find out where pages lie */
 };
 
@@ -27,7 +29,7 @@ enum record_mode {
 struct record_event {
 	unsigned long long ns;   /**< CLOCK_MONOTONIC */
 	unsigned long long page; /**< frame number; RECORD_PAGE: address */
-	unsigned int gfp;
+	unsigned int gfp;        /**< RECORD_COMPACT: pages; RECORD_STEAL: order of the request */
 	unsigned short cpu;
 	unsigned char type;           /**< enum record_type */
 	unsigned char order_and_type; /**< order in the low 4 bits, migratetype above */

@@ -22,6 +22,7 @@ check(const char *text, const char *zone, int node)
 	lab_assert_always(h.managed > 0 && h.nr_cpus <= LAB_MAX_CPUS);
 	lab_assert_always(h.nr_reserves <= LAB_TRACE_MAX_RESERVES);
 	lab_assert_always(zone == NULL || strcmp(h.zone, zone) == 0);
+	lab_assert_always(lab_record_parse_boost(text, &h) <= h.managed);
 	lab_record_parse_pagetypeinfo(text, &h);
 	if (lab_record_parse_buddyinfo(text, &h, blocks) != 0)
 		return;

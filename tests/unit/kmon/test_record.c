@@ -87,7 +87,10 @@ the_largest_zone_or_the_named_one(void **state)
 	assert_int_equal(h.pcp[0].count, 7651);
 	assert_int_equal(h.pcp[1].high, 29380);
 	assert_int_equal(h.pcp[1].batch, 63);
+	assert_int_equal(lab_record_parse_boost(zoneinfo, &h), 512);
 	assert_int_equal(lab_record_parse_zoneinfo(zoneinfo, "DMA32", 0, &h), 0);
+	assert_int_equal(lab_record_parse_boost(zoneinfo, &h), 0);
+	assert_int_equal(lab_record_parse_boost("", &h), 0);
 	assert_int_equal(h.start, 4096);
 	assert_int_equal(h.reserve[2], 12160);
 	assert_int_equal(lab_record_parse_zoneinfo(zoneinfo, "DMA", -1, &h), -ENOENT);
