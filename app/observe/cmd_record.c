@@ -14,6 +14,7 @@
 #include <lab_record.h>
 
 #include "../labyrinth/signals.h"
+#include "direct_file.h"
 #include "observe.h"
 
 #define STEP_NS UINT64_C(2000000) /* the ring is emptied so often */
@@ -209,7 +210,7 @@ cmd_record(int argc, char **argv)
 	if (leave)
 		return rc;
 	/* opened by the caller's own right to write, while it is there */
-	o.record.out = o.file ? fopen(o.file, "we") : stdout;
+	o.record.out = o.file ? direct_file_create(o.file) : stdout;
 	if (o.record.out == NULL)
 		return failed(-errno, o.file);
 	err = signals_init();
