@@ -264,7 +264,7 @@ test_bounded(void **state)
 {
 	const unsigned int pages = 65536, searches = 16;
 	struct lab_zone *z = make(pages, 0, true);
-	void **held = calloc(pages, sizeof(*held));
+	void **held = calloc(pages + 1, sizeof(*held)); /* and the one that is refused */
 	unsigned long most = 0;
 	unsigned int n = 0;
 	struct lab_rng rng;
