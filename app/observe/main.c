@@ -3,7 +3,6 @@
  */
 #include <getopt.h>
 #include <locale.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,38 +19,6 @@ static const struct observe_command commands[] = {
 	{"watch", cmd_watch, "count the running kernel's refused pages and dropped packets"},
 #endif
 };
-
-static void
-complain(const char *command, const char *fmt, va_list ap)
-{
-	fprintf(stderr, "labyrinth-observe%s%s: ", command ? " " : "", command ? command : "");
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-}
-
-int
-observe_error(const char *command, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	complain(command, fmt, ap);
-	va_end(ap);
-	return OBSERVE_FAILED;
-}
-
-int
-observe_usage_error(const char *command, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	complain(command, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "see 'labyrinth-observe%s%s --help'\n", command ? " " : "",
-		command ? command : "");
-	return OBSERVE_USAGE;
-}
 
 static void
 usage(FILE *out)
