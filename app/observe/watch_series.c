@@ -181,7 +181,7 @@ take(struct watch *w, bool slow)
 		return err;
 	lab_kmon_read(w->kmon, &w->totals);
 	if (slow)
-		lab_kzones_read(&w->zones);
+		lab_kzones_update(&w->zones);
 	take_kernel(&w->totals, &n);
 	take_nics(w, &n);
 	take_zones(w, &n);
@@ -280,6 +280,7 @@ finish(struct watch *w)
 	w->slow_every = 1;
 	lab_kmon_stop(w->kmon); /* so that series, ledger and tables tell of the same packets */
 	err = sample(w, &now);
+	lab_kzones_read(&w->zones); /* the marks, too, for the report */
 	w->end_ns = now_ns();
 	lab_kmon_settle(w->kmon, &w->totals);
 	take_kernel(&w->totals, &w->now);

@@ -324,6 +324,12 @@ read_release(const char *text, struct lab_diag_report *r)
 		diag_copy(r->kernel, sizeof(r->kernel), t.s, t.len);
 }
 
+void
+lab_diag_update_blocks(const char *buddyinfo, struct lab_diag_report *r)
+{
+	read_buddyinfo(buddyinfo, r);
+}
+
 int
 lab_diag_read_proc(const struct lab_diag_proc *proc, struct lab_diag_report *r)
 {

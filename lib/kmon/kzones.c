@@ -43,6 +43,18 @@ lab_kzones_read(struct lab_diag_report *r)
 	return err;
 }
 
+int
+lab_kzones_update(struct lab_diag_report *r)
+{
+	char *buddyinfo = read_file("/proc/buddyinfo");
+
+	if (buddyinfo == NULL)
+		return -errno;
+	lab_diag_update_blocks(buddyinfo, r);
+	free(buddyinfo);
+	return 0;
+}
+
 void
 lab_kzones_sum(const struct lab_diag_report *r, unsigned long blocks[LAB_NR_ORDERS])
 {

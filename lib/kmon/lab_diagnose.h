@@ -145,6 +145,8 @@ struct lab_diag_proc {
  * @return 0; -EINVAL if zoneinfo has no zone
  */
 int lab_diag_read_proc(const struct lab_diag_proc *proc, struct lab_diag_report *r);
+/** Bring the free blocks of a report up to date by the text of /proc/buddyinfo; all else stays. */
+void lab_diag_update_blocks(const char *buddyinfo, struct lab_diag_report *r);
 
 /* ------------------------------------------------------------------- verdict */
 

@@ -302,6 +302,11 @@ const struct lab_nic *lab_nics_get(const struct lab_nics *nics, unsigned int i);
  * @return 0, -errno, -EINVAL when they hold no zone
  */
 int lab_kzones_read(struct lab_diag_report *r);
+/**
+ * The free blocks of a report of lab_kzones_read(), as they are now. /proc/zoneinfo, which takes the more time the more
+ * CPUs there are, is not read. @return 0, -errno
+ */
+int lab_kzones_update(struct lab_diag_report *r);
 /** Free blocks of all zones by order; those above LAB_MAX_ORDER are left out. */
 void lab_kzones_sum(const struct lab_diag_report *r, unsigned long blocks[LAB_NR_ORDERS]);
 /** Linux's indices of free blocks by order, times 1000. */

@@ -213,12 +213,13 @@ on_stats(const struct nlmsghdr *n, void *arg)
 }
 
 int
-nic_netlink_stats(struct nic_netlink *nl, nic_stats_fn fn, void *arg)
+nic_netlink_stats(struct nic_netlink *nl, int ifindex, nic_stats_fn fn, void *arg)
 {
 	struct request r = {.stats = {.family = AF_UNSPEC,
+				    .ifindex = (__u32)ifindex,
 				    .filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)}};
 	struct stats_call call = {fn, arg};
-	int err = ask(nl, &r, RTM_GETSTATS, NLM_F_DUMP, sizeof(r.stats));
+	int err = ask(nl, &r, RTM_GETSTATS, ifindex ? 0 : NLM_F_DUMP, sizeof(r.stats));
 
 	return err ? err : answer(nl, on_stats, &call);
 }

@@ -28,8 +28,8 @@ void nic_netlink_close(struct nic_netlink *nl);
 int nic_netlink_find_netdev(struct nic_netlink *nl);
 
 typedef void (*nic_stats_fn)(int ifindex, const struct rtnl_link_stats64 *s, void *arg);
-/** stats64 of all devices. @return 0, -errno */
-int nic_netlink_stats(struct nic_netlink *nl, nic_stats_fn fn, void *arg);
+/** stats64 of one device, or with ifindex 0 of all. @return 0, -ENODEV, -errno */
+int nic_netlink_stats(struct nic_netlink *nl, int ifindex, nic_stats_fn fn, void *arg);
 
 /** Queue statistics of one device, its queues together. */
 struct nic_qstats {

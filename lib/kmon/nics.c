@@ -12,6 +12,8 @@
 
 #include "nic_private.h"
 
+#define ASKED_ONE_BY_ONE 4
+
 /* A device: its figures, what they were as it was opened, and its driver's counters. */
 struct device {
 	struct lab_nic nic, base;
@@ -179,11 +181,27 @@ find_devices(struct lab_nics *n, const char *const *names, unsigned int nr, char
 /* ------------------------------------------------------------------------ life */
 
 static int
+ask_stats(struct lab_nics *n, int ifindex, nic_stats_fn fn)
+{
+	int err = nic_netlink_stats(&n->route, ifindex, fn, n);
+
+	return err == -EMSGSIZE ? nic_netlink_stats(&n->route, ifindex, fn, n) : err;
+}
+
+/* A few are asked one by one: an answer about all devices takes longer the more there are, watched or not. A device that
+ * has gone keeps its last figures. */
+static int
 read_stats(struct lab_nics *n, nic_stats_fn fn)
 {
-	int err = nic_netlink_stats(&n->route, fn, n);
+	int err = 0;
 
-	return err == -EMSGSIZE ? nic_netlink_stats(&n->route, fn, n) : err;
+	if (n->nr > ASKED_ONE_BY_ONE)
+		return ask_stats(n, 0, fn);
+	for (unsigned int i = 0; i < n->nr && !err; i++) {
+		err = ask_stats(n, n->device[i].nic.ifindex, fn);
+		err = err == -ENODEV ? 0 : err;
+	}
+	return err;
 }
 
 int

@@ -66,6 +66,28 @@ test_this_machine(void **state)
 	assert_true(pages > 0);
 }
 
+/* The blocks alone: no zone more, and the marks stay. */
+static void
+test_update(void **state)
+{
+	static struct lab_diag_report r, before;
+
+	(void)state;
+	if (access("/proc/buddyinfo", R_OK) || access("/proc/zoneinfo", R_OK))
+		skip();
+	assert_int_equal(lab_kzones_read(&r), 0);
+	for (unsigned int i = 0; i < r.nr_zones; i++)
+		memset(r.zones[i].blocks, 0xff, sizeof(r.zones[i].blocks));
+	before = r;
+	assert_int_equal(lab_kzones_update(&r), 0);
+	assert_int_equal(r.nr_zones, before.nr_zones);
+	for (unsigned int i = 0; i < r.nr_zones; i++) {
+		assert_true(r.zones[i].blocks[0] < before.zones[i].blocks[0]);
+		assert_int_equal(r.zones[i].high, before.zones[i].high);
+		assert_int_equal(r.zones[i].managed, before.zones[i].managed);
+	}
+}
+
 int
 main(void)
 {
@@ -73,6 +95,7 @@ main(void)
 		cmocka_unit_test(test_indices),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_this_machine),
+		cmocka_unit_test(test_update),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

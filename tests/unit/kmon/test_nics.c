@@ -9,13 +9,18 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/netlink.h>
+
 #include "kmon_shared.h"
 #include "lab_base.h"
 #include "lab_kmon.h"
+#include "nic_private.h"
 
 static void
 test_names_of_drivers(void **state)
@@ -64,6 +69,41 @@ test_parts(void **state)
 	assert_true(lab_nic_counter_is_part(bnxt[0], bnxt, 2));
 	assert_false(lab_nic_counter_is_part(bnxt[1], bnxt, 2));
 	assert_false(lab_nic_counter_is_part(igb[0], igb, 2));
+}
+
+static void
+on_one(int ifindex, const struct rtnl_link_stats64 *stats, void *arg)
+{
+	struct rtnl_link_stats64 *out = arg;
+
+	if (ifindex == (int)if_nametoindex("lo"))
+		*out = *stats;
+}
+
+/* One device by itself, and as one of all: the same figures. */
+static void
+test_one_and_all(void **state)
+{
+	struct rtnl_link_stats64 one, all;
+	struct nic_netlink nl;
+	int lo = (int)if_nametoindex("lo");
+
+	(void)state;
+	if (lo == 0 || nic_netlink_open(&nl, NETLINK_ROUTE))
+		skip();
+	for (int i = 0; i < 100; i++) { /* others use it, too, but not all the time */
+		memset(&one, 0xff, sizeof(one));
+		memset(&all, 0, sizeof(all));
+		assert_int_equal(nic_netlink_stats(&nl, lo, on_one, &one), 0);
+		assert_int_equal(nic_netlink_stats(&nl, 0, on_one, &all), 0);
+		if (!memcmp(&one, &all, sizeof(one)))
+			break;
+	}
+	assert_memory_equal(&one, &all, sizeof(one));
+	assert_int_equal(nic_netlink_stats(&nl, INT_MAX, on_one, &one), -ENODEV);
+	assert_int_equal(
+		nic_netlink_stats(&nl, lo, on_one, &one), 0); /* and the next is answered */
+	nic_netlink_close(&nl);
 }
 
 static void
@@ -130,6 +170,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_of_drivers),
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_one_and_all),
 		cmocka_unit_test(test_loopback),
 		cmocka_unit_test(test_histogram),
 	};
