@@ -131,6 +131,8 @@ observe(struct watch *w)
 	int err = watch_sample_all(w);
 
 	if (!err)
+		err = watch_finish(w);
+	if (!err)
 		err = watch_ledger(w, &ledger);
 	if (!err)
 		err = lab_corr_series(

@@ -78,6 +78,8 @@ int watch_series_init(struct watch *w);
 int watch_begin(struct watch *w, char *why, size_t len);
 /** Sample until the time is over or a signal comes. @return 0, -errno */
 int watch_sample_all(struct watch *w);
+/** Stop counting; the last figures: what is read seldom, and attempts that nobody answered. @return 0, -errno */
+int watch_finish(struct watch *w);
 
 /** Where the packets went, by the kernel's words and the NICs'. */
 int watch_ledger(struct watch *w, struct lab_ledger *ledger);

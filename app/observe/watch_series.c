@@ -270,9 +270,8 @@ watch_begin(struct watch *w, char *why, size_t len)
 	return err;
 }
 
-/* The last figures: what is read seldom, and attempts that nobody answered. */
-static int
-finish(struct watch *w)
+int
+watch_finish(struct watch *w)
 {
 	uint64_t now;
 	int err;
@@ -313,5 +312,5 @@ watch_sample_all(struct watch *w)
 			w->late++;
 		}
 	}
-	return finish(w);
+	return 0;
 }
