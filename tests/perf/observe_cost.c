@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Labyrinth authors
  */
-/* What the observer's programs cost an allocation: the same system calls with the programs attached and without by
- * turns; the difference of each pair.
+/* What a page allocation and its free cost more while the programs are attached: the same system calls with them and
+ * without by turns; the difference of each pair.
  *
- *     observe_cost [PAIRS]
+ *     observe_cost [watch|record [PAIRS [FILE]]]     FILE: that record writes (/dev/null)
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "lab_kmon.h"
+#include <lab_stats.h>
+
+#include "../../app/labyrinth/signals.h"
+#include "subject.h"
 
 #define SLOTS   256 /* of the pipe */
 #define REPEATS 301
+#define SEED    1 /* of the intervals */
+
+/* ns of this thread for an allocation, and for a free: each with the system call that it comes with. */
+struct cost {
+	double alloc, free;
+};
 
 static double
 cpu_ns(void)
@@ -27,23 +38,37 @@ cpu_ns(void)
 }
 
 /* A pipe of packets takes a page for each write, and does not clear it: about the cheapest allocation that a process can
- * ask for. @return ns of this thread for SLOTS writes */
-static double
+ * ask for. Two pages stay with the pipe when it is read. */
+static struct cost
 fill(const int fd[2])
 {
 	static char sink[SLOTS];
-	double begin = cpu_ns(), took;
+	double begin = cpu_ns(), middle;
+	struct cost c;
 
 	for (int i = 0; i < SLOTS; i++) {
 		if (write(fd[1], "x", 1) != 1)
 			perror("write");
 	}
-	took = cpu_ns() - begin;
+	middle = cpu_ns();
 	for (int i = 0; i < SLOTS; i++) {
 		if (read(fd[0], sink, sizeof(sink)) != 1)
 			perror("read");
 	}
-	return took;
+	c.alloc = (middle - begin) / SLOTS;
+	c.free = (cpu_ns() - middle) / SLOTS;
+	return c;
+}
+
+static struct lab_median_result
+median(const double *v, size_t n)
+{
+	const struct lab_median_opts opts = {.seed = SEED, .alpha = 0.05, .resamples = 999};
+	struct lab_median_result r;
+
+	if (lab_median(v, n, &opts, &r))
+		abort(); /* n is above 0 and a clock has no NaN */
+	return r;
 }
 
 static int
@@ -54,99 +79,105 @@ by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double
-quantile(double *v, int n, double q)
-{
-	qsort(v, n, sizeof(*v), by_value);
-	return v[(int)(q * (n - 1) + 0.5)];
-}
-
-static uint64_t
-events(const struct lab_kmon *k)
-{
-	struct lab_kmon_totals t;
-	uint64_t sum = 0;
-
-	lab_kmon_read(k, &t);
-	for (int c = 0; c < LAB_KMON_NR_CLASSES; c++)
-		for (int o = 0; o < LAB_KMON_ORDERS; o++)
-			for (int m = 0; m < LAB_KMON_TYPES; m++)
-				sum += t.requests[c][o][m];
-	return sum;
-}
-
-/* The median of many: an interrupt, or a neighbour, spoils a few of them. @return ns an allocation */
-static double
+/* The median of many: an interrupt, or a neighbour, spoils a few of them. */
+static struct cost
 phase(const int fd[2])
 {
-	double v[REPEATS];
+	double alloc[REPEATS], free[REPEATS];
 
-	for (int i = 0; i < REPEATS; i++)
-		v[i] = fill(fd) / SLOTS;
-	return quantile(v, REPEATS, 0.5);
+	for (int i = 0; i < REPEATS; i++) {
+		struct cost c = fill(fd);
+
+		alloc[i] = c.alloc;
+		free[i] = c.free;
+	}
+	qsort(alloc, REPEATS, sizeof(*alloc), by_value);
+	qsort(free, REPEATS, sizeof(*free), by_value);
+	return (struct cost){alloc[REPEATS / 2], free[REPEATS / 2]};
 }
 
 static void
-print(const char *what, double *v, int n)
+print(const char *what, const double *v, int n)
 {
-	printf("%-24s median %7.1f ns, quartiles %7.1f %7.1f\n", what, quantile(v, n, 0.5),
-		quantile(v, n, 0.25), quantile(v, n, 0.75));
+	struct lab_median_result r = median(v, n);
+
+	printf("  %-30s median %6.1f ns, 95%% interval %.1f to %.1f, quartiles %.1f and %.1f\n",
+		what, r.median, r.ci_lo, r.ci_hi, r.lower_quartile, r.upper_quartile);
+}
+
+/* One pair after the other; which comes first changes. */
+static int
+measure(const struct subject *s, int pairs, const int fd[2], struct cost *off, struct cost *on)
+{
+	for (int i = 0; i < pairs; i++) {
+		char why[SUBJECT_WHY] = "";
+		int err;
+
+		if (i % 2)
+			off[i] = phase(fd);
+		err = s->on(why);
+		if (!err) {
+			on[i] = phase(fd);
+			err = s->off();
+		}
+		if (err) {
+			fprintf(stderr, "%s: %s\n", why, strerror(-err));
+			return 1;
+		}
+		if (i % 2 == 0)
+			off[i] = phase(fd);
+	}
+	return 0;
 }
 
 static int
-measure(struct lab_kmon *k, int pairs, const int fd[2])
+report(const struct subject *s, int pairs, const int fd[2])
 {
-	double *off = calloc(3 * pairs, sizeof(*off)), *on = off + pairs, *cost = on + pairs;
-	uint64_t seen = 0;
+	struct cost *off = calloc(2 * pairs, sizeof(*off)), *on = off + pairs;
+	double *v = calloc(pairs, sizeof(*v));
+	int rc = off && v ? measure(s, pairs, fd, off, on) : 1;
 
-	for (int i = 0; off && i < pairs; i++) {
-		char why[LAB_KMON_WHY_LEN];
-		uint64_t before;
-
-		off[i] = phase(fd);
-		if (lab_kmon_attach(k, why, sizeof(why))) {
-			fprintf(stderr, "%s\n", why);
-			return 1;
-		}
-		before = events(k);
-		on[i] = phase(fd);
-		seen += events(k) - before;
-		lab_kmon_detach(k);
-		cost[i] = on[i] - off[i];
+	if (rc == 0) {
+		printf("%s: %s\n  %d pairs of %d allocations each, seed %d\n", s->name, s->what,
+			pairs, REPEATS * SLOTS, SEED);
+		for (int i = 0; i < pairs; i++)
+			v[i] = off[i].alloc;
+		print("a write with its allocation", v, pairs);
+		for (int i = 0; i < pairs; i++)
+			v[i] = on[i].alloc - off[i].alloc;
+		print("observed: an allocation more", v, pairs);
+		for (int i = 0; i < pairs; i++)
+			v[i] = on[i].free - off[i].free;
+		print("observed: a free more", v, pairs);
 	}
-	if (off == NULL)
-		return 1;
-	print("not observed", off, pairs);
-	print("observed", on, pairs);
-	print("cost of an event", cost, pairs);
-	printf("%d writes while observed, %llu allocations counted\n", pairs * REPEATS * SLOTS,
-		(unsigned long long)seen);
 	free(off);
-	return 0;
+	free(v);
+	return rc;
 }
 
 int
 main(int argc, char **argv)
 {
-	const struct lab_kmon_opts opts = {.latency_every = 16, .idle = true};
-	int pairs = argc > 1 ? atoi(argv[1]) : 101, fd[2], rc;
-	char why[LAB_KMON_WHY_LEN];
-	struct lab_kmon *k;
+	const struct subject *s = subject_find(argc > 1 ? argv[1] : "watch");
+	int pairs = argc > 2 ? atoi(argv[2]) : 101, fd[2], rc;
+	char why[SUBJECT_WHY] = "";
 
-	if (pairs < 1) {
-		fprintf(stderr, "observe_cost [PAIRS], above 0\n");
+	if (s == NULL || pairs < 1) {
+		fprintf(stderr, "observe_cost [watch|record [PAIRS [FILE]]], PAIRS above 0\n");
 		return 2;
 	}
 	if (pipe2(fd, O_DIRECT) || fcntl(fd[1], F_SETPIPE_SZ, SLOTS * 4096) != SLOTS * 4096) {
 		perror("pipe");
 		return 1;
 	}
-	if (lab_kmon_open(&k, &opts, why, sizeof(why))) {
-		printf("SKIP: %s\n", why);
-		return 77;
+	rc = signals_init();
+	rc = rc ? rc : s->open(NULL, argc > 3 ? argv[3] : "/dev/null", why);
+	if (rc) {
+		printf("SKIP: %s\n", why[0] ? why : strerror(-rc));
+		return rc == -EPERM || rc == -ENOTSUP ? 77 : 1;
 	}
 	phase(fd);
-	rc = measure(k, pairs, fd);
-	lab_kmon_close(k);
+	rc = report(s, pairs, fd);
+	s->close();
 	return rc;
 }

@@ -1,19 +1,28 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What labyrinth-observe costs: ns for each page allocation, and TCP throughput over a cable between two namespaces with and
-# without it, by turns. Figures of a busy machine are worth little: the load is printed with them.
+# What labyrinth-observe costs: ns for each page allocation, and a share of an iperf3 stream over veth between two
+# namespaces; both for watch and for record, and how many events a second record takes. One stream runs all the time,
+# and what is measured is switched on and off in slots of 100 ms (observe_slots.c). The stream, its receiver and
+# the observer share one CPU, so that no work hides on an idle one. About 4 minutes.
 #
-#   tests/perf/observe_cost.sh [BUILD [PAIRS [SECONDS]]]     needs root, iperf3 and jq
+#   tests/perf/observe_cost.sh [BUILD [PAIRS [SEED]]]     needs root and iperf3
+#
+# LAB_PERF_CPUS=0,1  the stream and the observer have these CPUs (the last one); bytes a second then also depend on how
+#                    fast the host wakes a CPU up
+# LAB_PERF_WHAT=...  of: events nothing burn watch record rate (all but burn)
 set -euo pipefail
 build=${1:-$(dirname "$0")/../../build}
-pairs=${2:-10}
-seconds=${3:-3}
+pairs=${2:-500}
+seed=${3:-1}
+cpus=${LAB_PERF_CPUS:-$(($(nproc --all) - 1))}
+parts=${LAB_PERF_WHAT:-events nothing watch record rate}
+programs=$build/tests/perf
 a=labperf$$a b=labperf$$b
 work=$(mktemp -d)
-server='' observer=''
+server='' client=''
 
 cleanup() {
-    [ -z "$observer" ] || kill "$observer" 2>/dev/null || true
+    [ -z "$client" ] || kill "$client" 2>/dev/null || true
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
     ip netns del "$a" 2>/dev/null || true
     ip netns del "$b" 2>/dev/null || true
@@ -21,67 +30,61 @@ cleanup() {
 }
 trap cleanup EXIT
 
-load() {
-    cut -d' ' -f1-3 /proc/loadavg
+wants() {
+    [[ " $parts " == *" $1 "* ]]
 }
 
-
-# bits: of one run.
-bits() {
-    ip netns exec "$a" iperf3 -J -c 10.9.1.2 -t "$seconds" </dev/null | jq .end.sum_received.bits_per_second
+# What else runs is part of every figure.
+state() {
+    echo "load $(cut -d' ' -f1-3 /proc/loadavg), $(awk '/^cpu / { print $9 / 100 }' /proc/stat) s stolen by the host so far"
 }
 
-watch_on() {
-    ip netns exec "$b" "$build/app/labyrinth-observe" watch -p 0 -n veth1 >/dev/null 2>&1 &
-    observer=$!
-    sleep 0.5
+start_stream() {
+    ip netns add "$a"
+    ip netns add "$b"
+    ip -n "$a" link add veth0 type veth peer name veth1 netns "$b"
+    ip -n "$a" address add 10.9.1.1/24 dev veth0
+    ip -n "$b" address add 10.9.1.2/24 dev veth1
+    ip -n "$a" link set veth0 up
+    ip -n "$b" link set veth1 up
+    taskset -c "$cpus" ip netns exec "$b" iperf3 -s >/dev/null 2>&1 &
+    server=$!
+    sleep 1
+    taskset -c "$cpus" ip netns exec "$a" iperf3 -c 10.9.1.2 -t 0 </dev/null >/dev/null 2>&1 &
+    client=$!
+    sleep 2
 }
 
-watch_off() {
-    kill -INT "$observer"
-    wait "$observer" || true
-    observer=''
+# slots WHAT PAIRS SLOT_MS
+slots() {
+    wants "$1" || return 0
+    echo
+    taskset -c "$cpus" ip netns exec "$b" "$programs/observe_slots" --what="$1" --pairs="$2" --slot="$3" \
+        --seed="$seed" --output="$work/trace" veth1 "$server" "$client"
+    state
 }
 
-summary() {
-    sort -n "$work/$1" | awk -v name="$1" '{ v[NR] = $1 }
-        END { printf "%-18s median %.4g, quartiles %.4g %.4g\n", name, v[int((NR + 1) / 2)],
-            v[int((NR + 3) / 4)], v[int((3 * NR + 3) / 4)] }'
-}
-
-echo "$(uname -r), $(nproc) CPUs, load $(load)"
-"$build/tests/perf/observe_cost"
-echo "load $(load)"
-
-ip netns add "$a"
-ip netns add "$b"
-ip -n "$a" link add veth0 type veth peer name veth1 netns "$b"
-ip -n "$a" address add 10.9.1.1/24 dev veth0
-ip -n "$b" address add 10.9.1.2/24 dev veth1
-ip -n "$a" link set veth0 up
-ip -n "$b" link set veth1 up
-ip netns exec "$b" iperf3 -s >/dev/null 2>&1 &
-server=$!
-sleep 1
-bits >/dev/null # the first one is no measure
-for i in $(seq "$pairs"); do
-    # which of the two comes first changes from pair to pair
-    if [ $((i % 2)) = 0 ]; then
-        without=$(bits)
-        watch_on
-        with=$(bits)
-        watch_off
-    else
-        watch_on
-        with=$(bits)
-        watch_off
-        without=$(bits)
-    fi
-    awk -v x="$without" 'BEGIN { print x / 1e9 }' >>"$work/without"
-    awk -v x="$with" 'BEGIN { print x / 1e9 }' >>"$work/with"
-    awk -v x="$with" -v y="$without" 'BEGIN { print x / y }' >>"$work/ratio"
-done
-summary without
-summary with
-summary ratio
-echo "load $(load)"
+echo "$(uname -r), $(nproc) CPUs, $(iperf3 --version | awk 'NR == 1'), seed $seed, CPUs of the stream: $cpus"
+state
+if wants events; then
+    echo
+    "$programs/observe_cost" watch 61
+    "$programs/observe_cost" record 31 "$work/trace"
+    state
+fi
+if wants nothing || wants burn || wants watch || wants record; then
+    start_stream
+    # As many pairs for a part as its effect is small.
+    slots nothing $(((pairs + 4) / 5 < 20 ? 20 : (pairs + 4) / 5)) 100
+    slots burn "$pairs" 100
+    slots watch "$pairs" 100
+    slots record $(((pairs + 9) / 10 < 20 ? 20 : (pairs + 9) / 10)) 200
+    kill "$client" "$server"
+    wait || true
+    client='' server=''
+fi
+if wants rate; then
+    echo
+    "$programs/record_rate" "$work/trace" 2
+    state
+fi
