@@ -13,6 +13,8 @@
 
 #include "signals.h"
 
+#define NAP_NS 50000000
+
 static volatile sig_atomic_t came;
 static volatile sig_atomic_t fd = -1;
 static struct termios saved_terminal;
@@ -71,12 +73,26 @@ signals_fd(void)
 	return fd;
 }
 
+/* Whoever wakes up a hundred times a second should have little to do for it. A signal between the look at the flag and the
+ * sleep is seen after it, so that is for short ones. */
+static bool
+nap(uint64_t ns)
+{
+	struct timespec ts = {.tv_nsec = (long)ns};
+
+	if (!came)
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+	return !came;
+}
+
 bool
 signals_sleep(uint64_t ns)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	struct timespec ts = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
 
+	if (ns <= NAP_NS)
+		return nap(ns);
 	if (!came)
 		ppoll(&p, 1, &ts, NULL);
 	return !came;

@@ -145,6 +145,7 @@ take_zones(struct watch *w, struct watch_now *n)
 	unsigned long blocks[LAB_NR_ORDERS];
 	int unusable, extfrag;
 
+	lab_kzones_update(&w->zones);
 	lab_kzones_sum(&w->zones, blocks);
 	lab_kzones_indices(blocks, 3, &unusable, &extfrag);
 	n->free_pages = 0;
@@ -174,17 +175,16 @@ add_up(const struct lab_kmon_totals *t, struct watch_now *n, const struct watch_
 static int
 take(struct watch *w, bool slow)
 {
-	struct watch_now n = {0};
+	struct watch_now n = {.free_pages = w->now.free_pages, .unusable = w->now.unusable};
 	int err = lab_nics_read(w->nics, slow);
 
 	if (err)
 		return err;
 	lab_kmon_read(w->kmon, &w->totals);
-	if (slow)
-		lab_kzones_update(&w->zones);
 	take_kernel(&w->totals, &n);
 	take_nics(w, &n);
-	take_zones(w, &n);
+	if (slow)
+		take_zones(w, &n);
 	add_up(&w->totals, &n, &w->now);
 	w->now = n;
 	return 0;
@@ -237,12 +237,13 @@ print_line(const struct watch *w, uint64_t now, struct watch_now *last)
 static int
 sample(struct watch *w, uint64_t *now)
 {
-	uint64_t start = now_ns();
+	uint64_t start = now_ns(), last = w->now.failures;
 	int err = take(w, w->samples % w->slow_every == 0);
 
 	if (err)
 		return err;
-	lab_kmon_poll(w->kmon, on_failure, w);
+	if (w->now.failures != last)
+		lab_kmon_poll(w->kmon, on_failure, w);
 	*now = now_ns();
 	lab_series_sample(w->set, *now);
 	w->spent_ns += *now - start;
@@ -279,7 +280,8 @@ watch_finish(struct watch *w)
 	w->slow_every = 1;
 	lab_kmon_stop(w->kmon); /* so that series, ledger and tables tell of the same packets */
 	err = sample(w, &now);
-	lab_kzones_read(&w->zones); /* the marks, too, for the report */
+	lab_kmon_poll(w->kmon, on_failure, w); /* one that was counted before its record came */
+	lab_kzones_read(&w->zones);            /* the marks, too, for the report */
 	w->end_ns = now_ns();
 	lab_kmon_settle(w->kmon, &w->totals);
 	take_kernel(&w->totals, &w->now);
