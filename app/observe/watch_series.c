@@ -293,11 +293,11 @@ int
 watch_sample_all(struct watch *w)
 {
 	struct watch_now last = {0};
-	uint64_t due, line, now = w->begin_ns;
+	uint64_t due, line, now = now_ns(), interval = w->opt.interval_ns;
 	int err;
 
-	due = now + w->opt.interval_ns;
-	line = now + w->opt.period_ns;
+	due = w->begin_ns + ((now - w->begin_ns) / interval + 1) * interval;
+	line = w->begin_ns + w->opt.period_ns;
 	while (!over(w, now)) {
 		if (due > now && !signals_sleep(due - now))
 			break;
@@ -308,9 +308,9 @@ watch_sample_all(struct watch *w)
 			print_line(w, now, &last);
 			line += w->opt.period_ns;
 		}
-		due += w->opt.interval_ns;
+		due += interval;
 		if (due <= now) { /* a late thread does not make up samples that nobody took */
-			due = now + w->opt.interval_ns;
+			due = now + interval;
 			w->late++;
 		}
 	}
