@@ -250,10 +250,9 @@ take_batches(struct lab_zone *z, struct lab_stack_set *set, unsigned int index, 
 {
 	struct percpu *p = &set->stack[index];
 	unsigned int most = p->slots < 4 * BATCH ? 1 : p->slots / 2 / BATCH, got = 0;
-	struct depot *d = depot_of(set, index);
 	_Atomic uint64_t *moves;
 
-	if (d == NULL || depot_count(d) == 0)
+	if (lab_stacks_stocked(set, index) == 0)
 		return false;
 	moves = percpu_move_begin(p, most * BATCH);
 	while (got < most && take_batch(z, set, index, got == 0 ? kept : NULL))

@@ -223,8 +223,10 @@ lab_zero_count(const struct lab_zone *z)
 {
 	unsigned long pages = frames_nr_zeroed(z->store);
 
+	/* most of many sets are nobody's */
 	for (unsigned int s = 0; s < z->nr_sets; s++)
-		for (unsigned int mt = 0; mt < LAB_STACK_TYPES; mt++)
+		for (unsigned int mt = 0; rd(&z->sets[s].process) != 0 && mt < LAB_STACK_TYPES;
+			mt++)
 			pages += lab_stacks_stocked(&z->sets[s], lab_zero_stack_index(mt));
 	return pages;
 }
