@@ -240,6 +240,70 @@ lab_buddy_take(struct lab_zone *z, unsigned int order, unsigned int mt, unsigned
 	return pfn;
 }
 
+uint32_t
+lab_buddy_around(const struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int *found)
+{
+	for (unsigned int k = order; k <= LAB_MAX_ORDER; k++) {
+		uint32_t head = pfn & ~((1U << k) - 1);
+
+		if (is_free_block(z, head, k)) {
+			*found = k;
+			return head;
+		}
+	}
+	return LAB_NO_PFN;
+}
+
+/** The type of the free block from which one is taken, once what goes with taking it from another type is done. */
+static unsigned int
+type_taken_from(struct lab_zone *z, uint32_t head, unsigned int found, unsigned int mt,
+	unsigned int alloc_flags)
+{
+	unsigned int from = lab_pageblock_mt(z, head);
+
+	if (from == LAB_MIGRATE_HIGHATOMIC) {
+		if (alloc_flags & (LAB_ALLOC_HIGHATOMIC | LAB_ALLOC_OOM | LAB_ALLOC_NON_BLOCK))
+			return from;
+		lab_highatomic_give_up(z, head, found, mt);
+		return mt;
+	}
+	if (from == mt || !lab_mt_mergeable(from))
+		return from;
+	return lab_fallback_claim(z, head, found, mt, from, alloc_flags);
+}
+
+/** Split a block so that [pfn, pfn + 1 << low) is off the lists, and all else of it on them. [break_down_buddy_pages] */
+static void
+carve(struct lab_zone *z, uint32_t head, unsigned int found, uint32_t pfn, unsigned int low,
+	unsigned int mt)
+{
+	lab_buddy_del(z, head, found, mt);
+	lab_frame_set(z, head, lab_word(LAB_FRAME_INSIDE, 0, 0, 0));
+	while (found > low) {
+		uint32_t half = 1U << --found;
+		bool upper = pfn & half;
+
+		list_add(z, upper ? head : head + half, found, mt, false);
+		head += upper ? half : 0;
+	}
+}
+
+uint32_t
+lab_buddy_take_named(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt,
+	unsigned int alloc_flags)
+{
+	unsigned int found, from;
+	uint32_t head = lab_buddy_around(z, pfn, order, &found);
+
+	if (head == LAB_NO_PFN)
+		return LAB_NO_PFN;
+	from = type_taken_from(z, head, found, mt, alloc_flags);
+	head = lab_buddy_around(z, pfn, order, &found); /* of another type it may have merged */
+	carve(z, head, found, pfn, order, from);
+	lab_buddy_account(z, from, -(1L << order));
+	return pfn;
+}
+
 bool
 lab_buddy_can_take(
 	const struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int alloc_flags)

@@ -36,6 +36,12 @@ void lab_buddy_account(struct lab_zone *z, unsigned int mt, long pages);
 /** Take a block off its list, uncounted. Its head's word stays for the caller to set. */
 void lab_buddy_del(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt);
 uint32_t lab_buddy_smallest(struct lab_zone *z, unsigned int order, unsigned int mt);
+/** The free block that holds all of [pfn, pfn + 1 << order), LAB_NO_PFN if none does. @param found out: its order */
+uint32_t lab_buddy_around(
+	const struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int *found);
+/** Take a block out of the free one around it, as for a request of type mt; LAB_NO_PFN if it is not free. */
+uint32_t lab_buddy_take_named(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt,
+	unsigned int alloc_flags);
 void lab_buddy_expand(
 	struct lab_zone *z, uint32_t pfn, unsigned int low, unsigned int high, unsigned int mt);
 /** Move the free blocks of a whole pageblock to another type and change the pageblock's. */
@@ -49,11 +55,17 @@ void lab_buddy_convert(
 bool lab_pageblock_is_whole(const struct lab_zone *z, uint32_t pfn);
 
 /* fallback.c */
+/** Before a block of another type is split: claim its pageblock, or boost the marks, where Linux would.
+ *  @param pfn a free block of order `found`, of type `from`. @return the type that it is of then */
+unsigned int lab_fallback_claim(struct lab_zone *z, uint32_t pfn, unsigned int found,
+	unsigned int mt, unsigned int from, unsigned int alloc_flags);
 uint32_t lab_fallback_take(
 	struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int alloc_flags);
 
 /* highatomic.c */
 void lab_highatomic_reserve(struct lab_zone *z, uint32_t pfn, unsigned int order);
+/** Convert the pageblocks of a free highatomic block to `mt`. The zone's lock is held. */
+void lab_highatomic_give_up(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt);
 /** Convert the pageblocks of one block with free pages to `mt`. @return pageblocks. */
 unsigned int lab_highatomic_unreserve_one(struct lab_zone *z, bool force, unsigned int mt);
 

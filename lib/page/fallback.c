@@ -106,25 +106,35 @@ claim_whole(struct lab_zone *z, uint32_t pfn, unsigned int found, unsigned int o
 	return pfn;
 }
 
+/** Change the type of the pageblock around a free block, if enough of it is free or alike. */
+static bool
+claim_part(struct lab_zone *z, uint32_t pfn, unsigned int mt, unsigned int from,
+	unsigned int alloc_flags)
+{
+	unsigned long free, movable;
+
+	boost_watermark(z, alloc_flags);
+	if (!lab_pageblock_is_whole(z, pfn))
+		return false;
+	count_pageblock(z, pfn, &free, &movable);
+	if (free + alike_pages(mt, from, free, movable) < LAB_PAGEBLOCK_PAGES / 2)
+		return false;
+	lab_buddy_move_pageblock(z, pfn, from, mt);
+	lab_event(z, claim);
+	return true;
+}
+
 /** [try_to_claim_block] */
 static uint32_t
 try_claim(struct lab_zone *z, unsigned int found, unsigned int order, unsigned int mt,
 	unsigned int from, unsigned int alloc_flags)
 {
 	uint32_t pfn = z->free_list[from][found].head;
-	unsigned long free, movable;
 
 	if (found >= LAB_PAGEBLOCK_ORDER)
 		return claim_whole(z, pfn, found, order, mt, from);
-	boost_watermark(z, alloc_flags);
-	if (!lab_pageblock_is_whole(z, pfn))
-		return LAB_NO_PFN;
-	count_pageblock(z, pfn, &free, &movable);
-	if (free + alike_pages(mt, from, free, movable) < LAB_PAGEBLOCK_PAGES / 2)
-		return LAB_NO_PFN;
-	lab_buddy_move_pageblock(z, pfn, from, mt);
-	lab_event(z, claim);
-	return lab_buddy_smallest(z, order, mt);
+	return claim_part(z, pfn, mt, from, alloc_flags) ? lab_buddy_smallest(z, order, mt)
+							 : LAB_NO_PFN;
 }
 
 /** From the largest block down, for what is left over should be large. [__rmqueue_claim] */
@@ -166,6 +176,21 @@ steal(struct lab_zone *z, unsigned int order, unsigned int mt)
 		return pfn;
 	}
 	return LAB_NO_PFN;
+}
+
+unsigned int
+lab_fallback_claim(struct lab_zone *z, uint32_t pfn, unsigned int found, unsigned int mt,
+	unsigned int from, unsigned int alloc_flags)
+{
+	if (found >= LAB_PAGEBLOCK_ORDER) {
+		lab_buddy_convert(z, pfn, found, from, mt);
+		lab_event_add(z, claim, 1U << (found - LAB_PAGEBLOCK_ORDER));
+		return mt;
+	}
+	if (should_claim(found, mt) && claim_part(z, pfn, mt, from, alloc_flags))
+		return mt;
+	lab_event(z, steal);
+	return from;
 }
 
 uint32_t

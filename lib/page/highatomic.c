@@ -38,19 +38,18 @@ lab_highatomic_reserve(struct lab_zone *z, uint32_t pfn, unsigned int order)
 	lab_spin_unlock(&z->lock);
 }
 
-/** Only blocks with a free page can be given back: the others are on no list. */
-static void
-give_back(struct lab_zone *z, unsigned int order, unsigned int mt)
+void
+lab_highatomic_give_up(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt)
 {
-	uint32_t pfn = z->free_list[LAB_MIGRATE_HIGHATOMIC][order].head;
-
 	if (order < LAB_PAGEBLOCK_ORDER)
 		lab_buddy_move_pageblock(z, pfn, LAB_MIGRATE_HIGHATOMIC, mt);
 	else
 		lab_buddy_convert(z, pfn, order, LAB_MIGRATE_HIGHATOMIC, mt);
+	dec(&z->nr_reserved_highatomic, pages_of(order));
+	lab_event_add(z, highatomic_unreserve, pages_of(order) >> LAB_PAGEBLOCK_ORDER);
 }
 
-/** [unreserve_highatomic_pageblock] */
+/** [unreserve_highatomic_pageblock] Only blocks with a free page can be given back: the others are on no list. */
 unsigned int
 lab_highatomic_unreserve_one(struct lab_zone *z, bool force, unsigned int mt)
 {
@@ -62,10 +61,9 @@ lab_highatomic_unreserve_one(struct lab_zone *z, bool force, unsigned int mt)
 	if (orders != 0 && (force || rd(&z->nr_reserved_highatomic) > LAB_PAGEBLOCK_PAGES)) {
 		unsigned int order = __builtin_ctz(orders);
 
-		give_back(z, order, mt);
-		dec(&z->nr_reserved_highatomic, pages_of(order));
+		lab_highatomic_give_up(
+			z, z->free_list[LAB_MIGRATE_HIGHATOMIC][order].head, order, mt);
 		blocks = pages_of(order) >> LAB_PAGEBLOCK_ORDER;
-		lab_event_add(z, highatomic_unreserve, blocks);
 	}
 	lab_spin_unlock(&z->lock);
 	return blocks;

@@ -223,6 +223,17 @@ int lab_free_pages(struct lab_zone *zone, void *page, unsigned int order);
 /** Turn an allocated block into 1 << order allocated blocks of order 0. [split_page] */
 int lab_split_page(struct lab_zone *zone, void *page, unsigned int order);
 
+/**
+ * Take this very block out of the free ones, as a request of these flags that got it, whatever the marks say: to do again
+ * what another allocator did. Where the request would have gone below the low mark, or the block is another type's, what Linux
+ * does then follows: a highatomic pageblock is made or given up, a pageblock claimed, the marks boosted.
+ * Pages that lie in per-CPU lists are not free. Any thread; not from a signal handler.
+ * @param pfn frame number in the zone, aligned to the order.
+ * @return 0: it is the caller's, to be given back by lab_free_pages(); -EBUSY: not all of it is free; -EINVAL: no block of the
+ * zone, or a contradictory request; -ENOTSUP: a zone of the `labyrinth` allocator.
+ */
+int lab_zone_take(struct lab_zone *zone, unsigned long pfn, unsigned int order, lab_gfp_t gfp);
+
 /** Give back what the per-CPU lists hold. [drain_all_pages] @return pages drained. */
 unsigned long lab_drain_all_pages(struct lab_zone *zone);
 
@@ -535,7 +546,8 @@ struct lab_zone_info {
 	bool keep_content;
 	unsigned long zero_target;
 	unsigned long nr_reserve; /**< pages in the reserve of blocks */
-	unsigned long nr_zeroed;  /**< pages known to be zero and not in use, those of per-CPU stacks apart */
+	unsigned long
+		nr_zeroed; /**< pages known to be zero and not in use, those of per-CPU stacks apart */
 };
 
 void lab_zone_info_get(struct lab_zone *zone, struct lab_zone_info *out);
