@@ -64,8 +64,10 @@ enum lab_trace_type {
 	LAB_TRACE_DRAIN, /**< pfn, order, migratetype: went from a per-CPU list to the free blocks */
 	LAB_TRACE_STEAL, /**< pfn, order, migratetype asked for: taken from another type's free blocks */
 	LAB_TRACE_TAKE, /**< pfn, order, migratetype: left the free blocks, into a list or to a request */
-	LAB_TRACE_COMPACT, /**< pages: compaction took so many out of the free blocks, to move others there */
+	/** pfn, end, pages: compaction took so many out of the free blocks there, to move others to them */
+	LAB_TRACE_COMPACT,
 	LAB_TRACE_SAMPLE, /**< blocks: the kernel's buddyinfo; boost */
+	LAB_TRACE_PLACE, /**< pfn, order: a free block when the recording began; before all others */
 	LAB_NR_TRACE_TYPES,
 };
 
@@ -75,6 +77,7 @@ struct lab_trace_event {
 	uint64_t ns;
 	unsigned int cpu;
 	unsigned long pfn;
+	unsigned long end; /**< pfn behind the last frame */
 	unsigned int order;
 	uint32_t gfp; /**< bits of the recorded kernel */
 	unsigned int migratetype;
@@ -112,6 +115,7 @@ struct lab_trace_reader {
 	uint64_t last_ns;
 	struct lab_trace_counts seen;   /**< until now */
 	struct lab_trace_counts counts; /**< the end line, once it was read */
+	unsigned long place_end;        /**< the next place lies there or behind */
 	unsigned long start, spanned, managed;
 	unsigned int nr_cpus;
 };

@@ -10,10 +10,10 @@
 #include "lab_trace.h"
 
 #define TRACE_MAGIC   "labyrinth-trace"
-#define TRACE_VERSION 2
+#define TRACE_VERSION 3
 
 /** Keywords of the events, by enum lab_trace_type. */
-#define TRACE_KEYS "arfdxtcs"
+#define TRACE_KEYS "arfdxtcsp"
 
 /** What is wrong with a head; NULL: nothing. */
 const char *trace_head_fault(const struct lab_trace_head *h);

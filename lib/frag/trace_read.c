@@ -231,18 +231,54 @@ read_frame(struct lab_trace_reader *r, struct words *w, struct lab_trace_event *
 	return 0;
 }
 
+/** They are a map of the zone as it was, so nothing has happened yet, and each frame is told of once. */
+static int
+read_place(struct lab_trace_reader *r, struct words *w, struct lab_trace_event *e)
+{
+	int rc = read_frame(r, w, e);
+
+	if (rc != 0)
+		return rc;
+	for (int t = 0; t < LAB_NR_TRACE_TYPES; t++)
+		if (t != LAB_TRACE_PLACE && r->seen.events[t] > 0)
+			return words_fail(w, -EINVAL, "a place after other events");
+	if (e->pfn < r->place_end)
+		return words_fail(w, -EINVAL, "frame %lu is not behind the place before it, %lu",
+			e->pfn, r->place_end);
+	r->place_end = e->pfn + (1UL << e->order);
+	return 0;
+}
+
+static int
+read_compaction(struct lab_trace_reader *r, struct words *w, struct lab_trace_event *e)
+{
+	uint64_t from = 0, end = 0, pages = 0;
+	int rc = words_number(w, "frame", MAX_FIGURE, &from);
+
+	rc = rc != 0 ? rc : words_number(w, "end", MAX_FIGURE, &end);
+	rc = rc != 0 ? rc : words_number(w, "pages", r->managed, &pages);
+	e->pfn = from;
+	e->end = end;
+	e->pages = pages;
+	if (rc != 0)
+		return rc;
+	if (from >= end)
+		return words_fail(w, -EINVAL, "no frame from %" PRIu64 " to %" PRIu64, from, end);
+	if (from < r->start || end - r->start > r->spanned)
+		return words_fail(w, -EINVAL,
+			"frames %" PRIu64 " to %" PRIu64 " are not of the zone", from, end);
+	return 0;
+}
+
 static int
 read_request(struct lab_trace_reader *r, struct words *w, struct lab_trace_event *e)
 {
-	uint64_t cpu = 0, gfp = 0, pages = 0;
+	uint64_t cpu = 0, gfp = 0;
 	int rc = words_number(w, "CPU", r->nr_cpus - 1, &cpu);
 
 	e->cpu = (unsigned int)cpu;
-	if (rc == 0 && e->type == LAB_TRACE_COMPACT) {
-		rc = words_number(w, "pages", r->managed, &pages);
-		e->pages = pages;
-		return rc;
-	}
+	if (rc == 0 && e->type == LAB_TRACE_COMPACT)
+		return read_compaction(r, w, e);
 	rc = rc != 0 ? rc : read_frame(r, w, e);
 	if (e->type == LAB_TRACE_ALLOC || e->type == LAB_TRACE_REFUSE)
 		rc = rc != 0 ? rc : words_number(w, "gfp", UINT32_MAX, &gfp);
@@ -275,6 +311,19 @@ read_end(struct lab_trace_reader *r, struct words *w)
 }
 
 static int
+read_by_type(struct lab_trace_reader *r, struct words *w, struct lab_trace_event *e)
+{
+	switch (e->type) {
+	case LAB_TRACE_SAMPLE:
+		return read_sample(r, w, e);
+	case LAB_TRACE_PLACE:
+		return read_place(r, w, e);
+	default:
+		return read_request(r, w, e);
+	}
+}
+
+static int
 read_line(struct lab_trace_reader *r, struct words *w, struct lab_trace_event *e)
 {
 	const char *key, *which;
@@ -292,8 +341,7 @@ read_line(struct lab_trace_reader *r, struct words *w, struct lab_trace_event *e
 	rc = words_number(w, "time", LAB_TRACE_MAX_NS, &e->ns);
 	if (rc == 0 && e->ns < r->last_ns)
 		return words_fail(w, -EINVAL, "time goes back from %" PRIu64, r->last_ns);
-	rc = rc != 0 ? rc
-		     : (e->type == LAB_TRACE_SAMPLE ? read_sample(r, w, e) : read_request(r, w, e));
+	rc = rc != 0 ? rc : read_by_type(r, w, e);
 	rc = rc != 0 ? rc : words_end(w);
 	if (rc != 0)
 		return rc;

@@ -127,9 +127,13 @@ lab_trace_write_event(FILE *out, const struct lab_trace_event *e)
 		fprintf(out, " %lu\n", e->boost);
 		return ferror(out) ? -EIO : 0;
 	}
+	if (e->type == LAB_TRACE_PLACE) {
+		fprintf(out, " %lu %u\n", e->pfn, e->order);
+		return ferror(out) ? -EIO : 0;
+	}
 	fprintf(out, " %u", e->cpu);
 	if (e->type == LAB_TRACE_COMPACT) {
-		fprintf(out, " %lu\n", e->pages);
+		fprintf(out, " %lu %lu %lu\n", e->pfn, e->end, e->pages);
 		return ferror(out) ? -EIO : 0;
 	}
 	if (e->type != LAB_TRACE_REFUSE)

@@ -151,6 +151,10 @@ take_event(struct lab_record *r, const struct record_event *in)
 		return;
 	if (e.type != LAB_TRACE_REFUSE && rel + (1UL << e.order) > r->head.spanned)
 		return;
+	if (e.type == LAB_TRACE_COMPACT) { /* somewhere in the zone */
+		e.pfn = r->head.start;
+		e.end = r->head.start + r->head.spanned;
+	}
 	if (r->sample_waits && e.ns > r->sample.ns)
 		flush_sample(r);
 	write_event(r, &e);

@@ -191,7 +191,7 @@ age churn-rate 1000
 COMMANDS
 stops_at "forwarding needs started ports" "Not all ports were started: port 0 is not" "run 1ms"
 cat >"$LAB_TMP/kernel.trace" <<'TRACE'
-labyrinth-trace 2
+labyrinth-trace 3
 kernel 6.1.0-37-amd64
 zone Normal
 node 0
@@ -206,7 +206,7 @@ events
 a 1 0 5000 0 3272 M
 s 2 0 0 0 1 0 0 0 0 0 0 1 0
 f 3 0 5000 0
-end 1 0 1 0 0 0 0 1 0
+end 1 0 1 0 0 0 0 1 0 0
 TRACE
 stops_at "an option of replay that is none" "replay: 'seeds=1' is none of" "replay $LAB_TMP/kernel.trace seeds=1"
 stops_at "a trace that is none" "/dev/null: line 1: the file ends here" "replay /dev/null"

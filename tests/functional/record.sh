@@ -48,7 +48,7 @@ kill -INT $recorder
 wait $recorder
 check "SIGINT ends it well" [ $? = 0 ]
 note "$(cat "$LAB_TMP/record.log")"
-read -r word allocs refusals frees drains steals takings compactions samples lost < <(tail -n 1 "$trace")
+read -r word allocs refusals frees drains steals takings compactions samples places lost < <(tail -n 1 "$trace")
 check "the file is complete" [ "$word" = end ]
 check "allocations were recorded" [ "$allocs" -gt 100 ]
 check "and frees" [ "$frees" -gt 100 ]

@@ -49,6 +49,9 @@ head_like_a_kernels(void)
 }
 
 static const struct lab_trace_event events[] = {
+	{.type = LAB_TRACE_PLACE, .pfn = 4096, .order = 2},
+	{.type = LAB_TRACE_PLACE, .pfn = 4100},
+	{.type = LAB_TRACE_PLACE, .pfn = 8192, .order = 9},
 	{.type = LAB_TRACE_SAMPLE,
 		.ns = 0,
 		.boost = 512,
@@ -64,7 +67,7 @@ static const struct lab_trace_event events[] = {
 	{.type = LAB_TRACE_FREE, .ns = 11, .cpu = 1, .pfn = 9095},
 	{.type = LAB_TRACE_DRAIN, .ns = 12, .pfn = 4096, .order = 1, .migratetype = 1},
 	{.type = LAB_TRACE_TAKE, .ns = 12, .cpu = 1, .pfn = 4098, .order = 1, .migratetype = 3},
-	{.type = LAB_TRACE_COMPACT, .ns = 13, .pages = 32},
+	{.type = LAB_TRACE_COMPACT, .ns = 13, .cpu = 1, .pfn = 4096, .end = 9096, .pages = 32},
 	{.type = LAB_TRACE_STEAL, .ns = UINT64_C(1) << 60, .pfn = 5120, .order = 10},
 };
 
@@ -147,7 +150,7 @@ static void
 what_is_wrong_is_said_with_its_line(void **state)
 {
 	(void)state;
-	refused("trace 2", "trace 3", "", "line 1: version 3 is not known, only 2");
+	refused("trace 3", "trace 2", "", "line 1: version 2 is not known, only 3");
 	refused("6.1.0-37-amd64", "", "", "line 2: kernel: expected a word of at most 63 bytes");
 	refused("managed 4096", "managed 4097", "",
 		"line 12: the head: not 0 < managed <= spanned < 2^30 frames");
@@ -157,7 +160,7 @@ what_is_wrong_is_said_with_its_line(void **state)
 		"line 12: the head: more frames are free than are managed");
 	refused("cpus 1", "cpus 0", "", "line 12: the head: not 1 to 512 CPUs");
 	refused("", "", "", "line 13: the file ends here");
-	refused("", "", "q 1\n", "line 13: expected an event of arfdxtcs or the end");
+	refused("", "", "q 1\n", "line 13: expected an event of arfdxtcsp or the end");
 	refused("", "", "f 5 0 4096 0\nf 4 0 4096 0\n", "line 14: time goes back from 5");
 	refused("", "", "f 5 1 4096 0\n", "line 13: CPU: expected a number up to 0");
 	refused("", "", "f 5 0 4095 0\n", "line 13: frame 4095 is not of the zone");
@@ -165,17 +168,47 @@ what_is_wrong_is_said_with_its_line(void **state)
 	refused("", "", "f 5 0 4097 1\n", "line 13: frame 4097 is not aligned to order 1");
 	refused("", "", "f 5 0 4096 11\n", "line 13: order: expected a number up to 10");
 	refused("", "", "f 5 0 4096 0 0\n", "line 13: more words than expected");
-	refused("", "", "c 5 0 4097\n", "line 13: pages: expected a number up to 4096");
-	refused("", "", "c 5 0 1 M\n", "line 13: more words than expected");
+	refused("", "", "c 5 0 4097 8192 4097\n", "line 13: pages: expected a number up to 4096");
+	refused("", "", "c 5 0 4097 8192 1 M\n", "line 13: more words than expected");
+	refused("", "", "c 5 0 4095 8192 1\n", "line 13: frames 4095 to 8192 are not of the zone");
+	refused("", "", "c 5 0 4096 8193 1\n", "line 13: frames 4096 to 8193 are not of the zone");
+	refused("", "", "c 5 0 4100 4100 1\n", "line 13: no frame from 4100 to 4100");
+	refused("", "", "c 5 0 4101 4100 1\n", "line 13: no frame from 4101 to 4100");
+	refused("", "", "c 5 0 8\n", "line 13: end: expected a number up to 4611686018427387904");
 	refused("", "", "s 5 0 0 0 0 0 0 0 0 0 0 0 4097\n",
 		"line 13: boost: expected a number up to 4096");
 	refused("", "", "a 5 0 4096 0 1 Q\n",
 		"line 13: expected a migratetype of UMEHCI, found 'Q'");
 	refused("", "", "s 5 0 0 0 0 0 0 0 0 0 0 9 0\n",
 		"line 13: more frames are free than are managed");
-	refused("", "", "f 5 0 4096 0\nend 0 0 2 0 0 0 0 0 0\n",
+	refused("", "", "f 5 0 4096 0\nend 0 0 2 0 0 0 0 0 0 0\n",
 		"line 14: 2 events of type f announced, but there were 1");
-	refused("", "", "end 0 0 0 0 0 0 0 0 0\nf", "line 14: something follows the end");
+	refused("", "", "end 0 0 0 0 0 0 0 0 0 0\nf", "line 14: something follows the end");
+}
+
+static void
+places_come_first_and_in_order(void **state)
+{
+	(void)state;
+	refused("", "", "p 0 4096 11\n", "line 13: order: expected a number up to 10");
+	refused("", "", "p 0 4097 1\n", "line 13: frame 4097 is not aligned to order 1");
+	refused("", "", "p 0 4095 0\n", "line 13: frame 4095 is not of the zone");
+	refused("", "", "p 0 8192 0\n", "line 13: frame 8192 is not of the zone");
+	refused("", "", "p 0 0 4096 0\n", "line 13: order: expected a number up to 10");
+	refused("", "", "p 0 4096 0 M\n", "line 13: more words than expected");
+	refused("", "", "p 5 4096 0\np 4 4097 0\n", "line 14: time goes back from 5");
+	refused("", "", "p 0 4104 3\np 0 4096 3\n",
+		"line 14: frame 4096 is not behind the place before it, 4112");
+	refused("", "", "p 0 4104 3\np 0 4108 0\n",
+		"line 14: frame 4108 is not behind the place before it, 4112");
+	refused("", "", "p 0 4104 3\np 0 4104 3\n",
+		"line 14: frame 4104 is not behind the place before it, 4112");
+	refused("", "", "p 0 4096 0\nf 0 0 4096 0\np 0 4097 0\n",
+		"line 15: a place after other events");
+	refused("", "", "s 0 1 0 0 1 0 0 0 0 0 0 1 0\np 0 4097 0\n",
+		"line 14: a place after other events");
+	refused("", "", "p 0 4096 0\nend 0 0 0 0 0 0 0 0 2 0\n",
+		"line 14: 2 events of type p announced, but there were 1");
 }
 
 /* ------------------------------------------------------------------ replay */
@@ -199,7 +232,7 @@ a_small_trace_has_the_result_worked_out_by_hand(void **state)
 		"r 10 0 10 2080 U\n"      /* now both refuse */
 		"a 11 0 4096 10 2080 U\n" /* only the emulated zone refuses */
 		"f 12 0 4096 10\n"        /* so there is nothing to give back */
-		"end 4 2 4 0 0 0 0 3 0\n";
+		"end 4 2 4 0 0 0 0 3 0 0\n";
 	struct lab_trace_result res;
 	char all[2048], err[160] = "";
 
@@ -236,7 +269,7 @@ refusals_of_other_windows_do_not_coincide(void **state)
 				   "a 2 0 4096 10 2080 U\n"   /* predicted, in window 0 */
 				   "f 3 0 7168 10\n"          /* C is free again */
 				   "r 30000000 0 10 2080 U\n" /* actual, in window 3 */
-				   "end 2 1 1 0 0 0 0 0 0\n";
+				   "end 2 1 1 0 0 0 0 0 0 0\n";
 	struct lab_trace_options wide = {.window_ns = 1000000000};
 	struct lab_trace_result res;
 	char all[2048];
@@ -260,7 +293,7 @@ blocks_come_back_in_parts(void **state)
 				   "f 3 0 6000 1\n"
 				   "f 4 0 6004 2\n"
 				   "s 5 1 0 0 1 0 0 0 0 0 0 1 0\n"
-				   "end 1 0 3 0 0 0 0 1 0\n";
+				   "end 1 0 3 0 0 0 0 1 0 0\n";
 	struct lab_trace_result res;
 	char all[2048];
 
@@ -281,7 +314,7 @@ a_zone_that_cannot_be_made_is_refused(void **state)
 	const char *at = strstr(small, "16 20 24");
 
 	(void)state;
-	snprintf(text, sizeof(text), "%.*s4000 4001 4002%send 0 0 0 0 0 0 0 0 0\n",
+	snprintf(text, sizeof(text), "%.*s4000 4001 4002%send 0 0 0 0 0 0 0 0 0 0\n",
 		(int)(at - small), small, at + strlen("16 20 24"));
 	assert_int_equal(replay(text, NULL, &res, err, sizeof(err)), -ERANGE);
 	assert_non_null(strstr(err, "cannot be made"));
@@ -505,7 +538,7 @@ static void
 a_seed_gives_one_result(void **state)
 {
 	static const char text[] = "f 1 0 4500 0\nf 2 0 4600 0\nf 3 0 5120 3\nf 4 0 4096 9\n"
-				   "s 5 0 0 0 0 0 0 0 0 0 0 0 0\nend 0 0 4 0 0 0 0 1 0\n";
+				   "s 5 0 0 0 0 0 0 0 0 0 0 0 0\nend 0 0 4 0 0 0 0 1 0 0\n";
 	struct lab_trace_options o = {.seed = 5};
 	struct lab_trace_result a, b;
 	char all[2048];
@@ -525,6 +558,7 @@ main(void)
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(a_bad_head_is_not_written),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_line),
+		cmocka_unit_test(places_come_first_and_in_order),
 		cmocka_unit_test(a_small_trace_has_the_result_worked_out_by_hand),
 		cmocka_unit_test(refusals_of_other_windows_do_not_coincide),
 		cmocka_unit_test(blocks_come_back_in_parts),

@@ -50,7 +50,7 @@ lists_are_followed(void **state)
 				   "s 15 1 0 0 1 0 0 0 0 0 0 1 0\n"
 				   "a 16 0 6000 3 3272 M\n"
 				   "s 17 1 0 0 0 0 0 0 0 0 0 1 0\n"
-				   "end 5 0 3 1 0 0 0 8 0\n";
+				   "end 5 0 3 1 0 0 0 8 0 0\n";
 	struct lab_trace_result res;
 
 	(void)state;
@@ -75,7 +75,7 @@ a_listed_block_is_drained_in_parts(void **state)
 				   "s 5 1 0 1 0 0 0 0 0 0 0 1 0\n"
 				   "d 6 0 6000 2 M\n"
 				   "s 7 1 0 0 1 0 0 0 0 0 0 1 0\n"
-				   "end 1 0 1 2 0 0 0 3 0\n";
+				   "end 1 0 1 2 0 0 0 3 0 0\n";
 	struct lab_trace_result res;
 
 	(void)state;
@@ -106,7 +106,7 @@ a_refill_is_taken_at_once(void **state)
 		"f 11 0 5400 0\n"
 		"d 12 0 5400 0 U\n"
 		"s 13 2 0 0 0 0 0 0 0 0 0 0 0\n"
-		"end 2 0 2 1 0 4 0 5 0\n";
+		"end 2 0 2 1 0 4 0 5 0 0\n";
 	struct lab_trace_result res;
 
 	(void)state;
@@ -136,7 +136,7 @@ the_gate_stands_before_the_refill(void **state)
 		"d 8 0 5002 0 U\n"
 		"d 9 0 5004 0 U\n"
 		"r 10 0 0 2080 U\n" /* 7 again: the kernel alone refuses */
-		"end 2 2 2 3 0 3 0 0 0\n";
+		"end 2 2 2 3 0 3 0 0 0 0\n";
 	struct lab_trace_result res;
 
 	(void)state;
@@ -157,14 +157,14 @@ static void
 compaction_takes_pages(void **state)
 {
 	static const char text[] = "s 0 0 0 0 2 0 0 0 0 0 0 0 0\n"
-				   "c 1 0 8\n"
+				   "c 1 0 4097 8192 8\n"
 				   "s 2 0 0 0 1 0 0 0 0 0 0 0 0\n"
-				   "c 3 0 8\n"
+				   "c 3 0 4097 8192 8\n"
 				   "s 4 0 0 0 0 0 0 0 0 0 0 0 0\n"
 				   "f 5 0 5000 0\n"
 				   "d 6 0 5000 0 M\n"
 				   "s 7 1 0 0 0 0 0 0 0 0 0 0 0\n"
-				   "end 0 0 1 1 0 0 2 4 0\n";
+				   "end 0 0 1 1 0 0 2 4 0 0\n";
 	struct lab_trace_result res;
 
 	(void)state;
@@ -184,7 +184,7 @@ samples_correct_the_free_pages(void **state)
 				   "s 2 7 0 0 0 0 0 0 0 0 0 0 0\n"
 				   "s 3 2 0 0 0 0 0 0 0 0 0 0 0\n"
 				   "s 4 2 0 0 0 0 0 0 0 0 0 0 0\n"
-				   "end 0 0 0 0 0 0 0 5 0\n";
+				   "end 0 0 0 0 0 0 0 5 0 0\n";
 	struct lab_trace_options as_told = {.no_correction = true};
 	struct lab_trace_result res;
 
@@ -208,7 +208,7 @@ a_block_that_is_not_there_is_made(void **state)
 				   "f 3 0 6000 3\n"
 				   "d 4 0 6000 3 U\n"
 				   "s 5 4 0 0 1 0 0 0 0 0 0 0 0\n"
-				   "end 1 0 1 1 0 1 0 2 0\n";
+				   "end 1 0 1 1 0 1 0 2 0 0\n";
 	struct lab_trace_result res;
 
 	(void)state;
@@ -235,7 +235,7 @@ the_boost_lasts_as_long_as_the_kernels(void **state)
 		"r 4 0 3 2080 U\n"
 		"s 5 0 0 0 7 0 0 0 0 0 0 0 0\n"
 		"r 6 0 3 2080 U\n"
-		"end 1 3 0 0 0 1 0 2 0\n";
+		"end 1 3 0 0 0 1 0 2 0 0\n";
 	struct lab_trace_result res;
 
 	(void)state;

@@ -12,7 +12,7 @@
 #include "lab_trace.h"
 
 /* 4096 frames: one pair of pageblocks is free, one frame and one block of order 3 beside it. */
-static const char __attribute__((unused)) small[] = "labyrinth-trace 2\n"
+static const char __attribute__((unused)) small[] = "labyrinth-trace 3\n"
 						    "kernel 6.1.0-37-amd64\n"
 						    "zone Normal\n"
 						    "node 0\n"
