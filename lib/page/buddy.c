@@ -256,20 +256,24 @@ lab_buddy_around(const struct lab_zone *z, uint32_t pfn, unsigned int order, uns
 
 /** The type of the free block from which one is taken, once what goes with taking it from another type is done. */
 static unsigned int
-type_taken_from(struct lab_zone *z, uint32_t head, unsigned int found, unsigned int mt,
-	unsigned int alloc_flags)
+type_taken_from(struct lab_zone *z, uint32_t head, unsigned int found, unsigned int mt)
 {
 	unsigned int from = lab_pageblock_mt(z, head);
 
+	if (from == mt)
+		return from;
 	if (from == LAB_MIGRATE_HIGHATOMIC) {
-		if (alloc_flags & (LAB_ALLOC_HIGHATOMIC | LAB_ALLOC_OOM | LAB_ALLOC_NON_BLOCK))
-			return from;
 		lab_highatomic_give_up(z, head, found, mt);
 		return mt;
 	}
-	if (from == mt || !lab_mt_mergeable(from))
-		return from;
-	return lab_fallback_claim(z, head, found, mt, from, alloc_flags);
+	if (!lab_mt_mergeable(from) || !lab_mt_mergeable(mt)) {
+		if (mt != LAB_MIGRATE_HIGHATOMIC || found >= LAB_PAGEBLOCK_ORDER ||
+			!lab_pageblock_is_whole(z, head))
+			return from;
+		lab_highatomic_set_aside(z, head, found, from);
+		return mt;
+	}
+	return lab_fallback_claim(z, head, found, mt, from);
 }
 
 /** Split a block so that [pfn, pfn + 1 << low) is off the lists, and all else of it on them. [break_down_buddy_pages] */
@@ -289,15 +293,14 @@ carve(struct lab_zone *z, uint32_t head, unsigned int found, uint32_t pfn, unsig
 }
 
 uint32_t
-lab_buddy_take_named(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt,
-	unsigned int alloc_flags)
+lab_buddy_take_named(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt)
 {
 	unsigned int found, from;
 	uint32_t head = lab_buddy_around(z, pfn, order, &found);
 
 	if (head == LAB_NO_PFN)
 		return LAB_NO_PFN;
-	from = type_taken_from(z, head, found, mt, alloc_flags);
+	from = type_taken_from(z, head, found, mt);
 	head = lab_buddy_around(z, pfn, order, &found); /* of another type it may have merged */
 	carve(z, head, found, pfn, order, from);
 	lab_buddy_account(z, from, -(1L << order));

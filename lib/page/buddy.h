@@ -39,9 +39,9 @@ uint32_t lab_buddy_smallest(struct lab_zone *z, unsigned int order, unsigned int
 /** The free block that holds all of [pfn, pfn + 1 << order), LAB_NO_PFN if none does. @param found out: its order */
 uint32_t lab_buddy_around(
 	const struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int *found);
-/** Take a block out of the free one around it, as for a request of type mt; LAB_NO_PFN if it is not free. */
-uint32_t lab_buddy_take_named(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt,
-	unsigned int alloc_flags);
+/** Take a block out of the free one around it, as the tracepoint says of a request; LAB_NO_PFN if it is not free. */
+uint32_t lab_buddy_take_named(
+	struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt);
 void lab_buddy_expand(
 	struct lab_zone *z, uint32_t pfn, unsigned int low, unsigned int high, unsigned int mt);
 /** Move the free blocks of a whole pageblock to another type and change the pageblock's. */
@@ -57,13 +57,16 @@ bool lab_pageblock_is_whole(const struct lab_zone *z, uint32_t pfn);
 /* fallback.c */
 /** Before a block of another type is split: claim its pageblock, or boost the marks, where Linux would.
  *  @param pfn a free block of order `found`, of type `from`. @return the type that it is of then */
-unsigned int lab_fallback_claim(struct lab_zone *z, uint32_t pfn, unsigned int found,
-	unsigned int mt, unsigned int from, unsigned int alloc_flags);
+unsigned int lab_fallback_claim(
+	struct lab_zone *z, uint32_t pfn, unsigned int found, unsigned int mt, unsigned int from);
 uint32_t lab_fallback_take(
 	struct lab_zone *z, unsigned int order, unsigned int mt, unsigned int alloc_flags);
 
 /* highatomic.c */
 void lab_highatomic_reserve(struct lab_zone *z, uint32_t pfn, unsigned int order);
+/** Make the pageblocks of a block of type mt highatomic, free or in use. The zone's lock is held. */
+void lab_highatomic_set_aside(
+	struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt);
 /** Convert the pageblocks of a free highatomic block to `mt`. The zone's lock is held. */
 void lab_highatomic_give_up(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt);
 /** Convert the pageblocks of one block with free pages to `mt`. @return pageblocks. */

@@ -44,15 +44,13 @@ should_claim(unsigned int order, unsigned int mt)
 static void
 boost_watermark(struct lab_zone *z, unsigned int alloc_flags)
 {
-	unsigned long max = (unsigned __int128)rd(&z->wmark[LAB_ALLOC_WMARK_HIGH]) *
-			    rd(&z->boost_factor) / 10000;
-	unsigned long boost = rd(&z->boost) + LAB_PAGEBLOCK_PAGES;
+	unsigned long boost = rd(&z->boost),
+		      more = lab_boosted(boost, rd(&z->managed),
+			      rd(&z->wmark[LAB_ALLOC_WMARK_HIGH]), rd(&z->boost_factor));
 
-	if (rd(&z->boost_factor) == 0 || 4 * LAB_PAGEBLOCK_PAGES > rd(&z->managed) || max == 0)
+	if (more == 0)
 		return;
-	if (max < LAB_PAGEBLOCK_PAGES)
-		max = LAB_PAGEBLOCK_PAGES;
-	wr(&z->boost, boost < max ? boost : max);
+	wr(&z->boost, more);
 	lab_event(z, boost);
 	if (alloc_flags & LAB_ALLOC_KSWAPD)
 		wr(&z->boosted, true);
@@ -179,15 +177,15 @@ steal(struct lab_zone *z, unsigned int order, unsigned int mt)
 }
 
 unsigned int
-lab_fallback_claim(struct lab_zone *z, uint32_t pfn, unsigned int found, unsigned int mt,
-	unsigned int from, unsigned int alloc_flags)
+lab_fallback_claim(
+	struct lab_zone *z, uint32_t pfn, unsigned int found, unsigned int mt, unsigned int from)
 {
 	if (found >= LAB_PAGEBLOCK_ORDER) {
 		lab_buddy_convert(z, pfn, found, from, mt);
 		lab_event_add(z, claim, 1U << (found - LAB_PAGEBLOCK_ORDER));
 		return mt;
 	}
-	if (should_claim(found, mt) && claim_part(z, pfn, mt, from, alloc_flags))
+	if (should_claim(found, mt) && claim_part(z, pfn, mt, from, 0))
 		return mt;
 	lab_event(z, steal);
 	return from;

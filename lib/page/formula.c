@@ -112,6 +112,17 @@ lab_highatomic_cap(enum lab_linux version, unsigned long managed)
 	return (share + LAB_PAGEBLOCK_PAGES - 1) & ~(LAB_PAGEBLOCK_PAGES - 1);
 }
 
+unsigned long
+lab_boosted(
+	unsigned long boost, unsigned long managed, unsigned long high, unsigned int boost_factor)
+{
+	unsigned long max = scale(high, boost_factor, 10000);
+
+	if (boost_factor == 0 || 4 * LAB_PAGEBLOCK_PAGES > managed || max == 0)
+		return boost;
+	return min_ul(boost + LAB_PAGEBLOCK_PAGES, max_ul(max, LAB_PAGEBLOCK_PAGES));
+}
+
 /* -------------------------------------------------------------- watermark */
 
 static long

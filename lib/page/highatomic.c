@@ -15,6 +15,17 @@ pages_of(unsigned int order)
 	return order > LAB_PAGEBLOCK_ORDER ? 1UL << order : LAB_PAGEBLOCK_PAGES;
 }
 
+void
+lab_highatomic_set_aside(struct lab_zone *z, uint32_t pfn, unsigned int order, unsigned int mt)
+{
+	if (order < LAB_PAGEBLOCK_ORDER)
+		lab_buddy_move_pageblock(z, pfn, mt, LAB_MIGRATE_HIGHATOMIC);
+	else
+		lab_buddy_retype(z, pfn, order, LAB_MIGRATE_HIGHATOMIC);
+	inc(&z->nr_reserved_highatomic, pages_of(order));
+	lab_event_add(z, highatomic_reserve, pages_of(order) >> LAB_PAGEBLOCK_ORDER);
+}
+
 /** [reserve_highatomic_pageblock] */
 void
 lab_highatomic_reserve(struct lab_zone *z, uint32_t pfn, unsigned int order)
@@ -27,15 +38,18 @@ lab_highatomic_reserve(struct lab_zone *z, uint32_t pfn, unsigned int order)
 	lab_spin_lock(&z->lock);
 	mt = lab_pageblock_mt(z, pfn);
 	if (rd(&z->nr_reserved_highatomic) < cap && lab_mt_mergeable(mt) &&
-		lab_pageblock_is_whole(z, pfn)) {
-		if (order < LAB_PAGEBLOCK_ORDER)
-			lab_buddy_move_pageblock(z, pfn, mt, LAB_MIGRATE_HIGHATOMIC);
-		else
-			lab_buddy_retype(z, pfn, order, LAB_MIGRATE_HIGHATOMIC);
-		inc(&z->nr_reserved_highatomic, pages_of(order));
-		lab_event_add(z, highatomic_reserve, pages_of(order) >> LAB_PAGEBLOCK_ORDER);
-	}
+		lab_pageblock_is_whole(z, pfn))
+		lab_highatomic_set_aside(z, pfn, order, mt);
 	lab_spin_unlock(&z->lock);
+}
+
+void
+lab_zone_reserve_highatomic(struct lab_zone *z, unsigned long pfn, unsigned int order)
+{
+	if (z->store != NULL || order > LAB_MAX_ORDER || pfn >= z->spanned)
+		return;
+	lab_highatomic_reserve(z, (uint32_t)pfn, order);
+	lab_assert_zone(z);
 }
 
 void

@@ -191,6 +191,12 @@ unsigned int lab_pcp_high(unsigned long low_wmark, unsigned int cpus, unsigned i
 /** Most pages that highatomic may reserve in a zone; see enum lab_linux for the difference. */
 unsigned long lab_highatomic_cap(enum lab_linux version, unsigned long managed);
 
+/** What a claim of a part of a pageblock raises the boost of the marks to: by a pageblock, up to boost_factor
+ *  ten-thousandths of the high mark, or a pageblock if that is less. Zones of under four pageblocks have none. Pages.
+ *  [boost_watermark] */
+unsigned long lab_boosted(
+	unsigned long boost, unsigned long managed, unsigned long high, unsigned int boost_factor);
+
 /** Bits of how a request passes the watermark; the kernel's ALLOC_*. */
 enum lab_alloc_flags {
 	LAB_ALLOC_WMARK_MIN = 0x00,

@@ -115,6 +115,9 @@ int lab_zone_set_min_free_kbytes(struct lab_zone *zone, long kbytes);
 /** Set watermark_scale_factor, 1 to 3000 as the sysctl; 0 or more than that is -EINVAL. */
 int lab_zone_set_watermark_scale_factor(struct lab_zone *zone, unsigned int factor);
 int lab_zone_set_watermark_boost_factor(struct lab_zone *zone, unsigned int factor);
+
+/** Say how much the marks are boosted by, in pages, at most the zone's: what is known of another allocator's. */
+void lab_zone_set_boost(struct lab_zone *zone, unsigned long pages);
 /** Set lowmem_reserve for requests whose highest zone type is `highest`. */
 int lab_zone_set_lowmem_reserve(
 	struct lab_zone *zone, enum lab_zone_type highest, unsigned long pages);
@@ -224,15 +227,17 @@ int lab_free_pages(struct lab_zone *zone, void *page, unsigned int order);
 int lab_split_page(struct lab_zone *zone, void *page, unsigned int order);
 
 /**
- * Take this very block out of the free ones, as a request of these flags that got it, whatever the marks say: to do again
- * what another allocator did. Where the request would have gone below the low mark, or the block is another type's, what Linux
- * does then follows: a highatomic pageblock is made or given up, a pageblock claimed, the marks boosted.
+ * Take this very block out of the free ones, whatever the marks say: to do again what another allocator did. Where the block is of
+ * another type, what Linux does with it follows: the pageblock is claimed, or the marks are boosted.
  * Pages that lie in per-CPU lists are not free. Any thread; not from a signal handler.
  * @param pfn frame number in the zone, aligned to the order.
+ * @param mt  whose free lists it was taken from or for, as mm_page_alloc_zone_locked says it: LAB_MIGRATE_HIGHATOMIC
+ * makes the pageblock one of these, any other type has it given up.
  * @return 0: it is the caller's, to be given back by lab_free_pages(); -EBUSY: not all of it is free; -EINVAL: no block of the
- * zone, or a contradictory request; -ENOTSUP: a zone of the `labyrinth` allocator.
+ * zone; -ENOTSUP: a zone of the `labyrinth` allocator.
  */
-int lab_zone_take(struct lab_zone *zone, unsigned long pfn, unsigned int order, lab_gfp_t gfp);
+int lab_zone_take(
+	struct lab_zone *zone, unsigned long pfn, unsigned int order, enum lab_migratetype mt);
 
 /** Give back what the per-CPU lists hold. [drain_all_pages] @return pages drained. */
 unsigned long lab_drain_all_pages(struct lab_zone *zone);
@@ -329,6 +334,11 @@ bool lab_zone_kswapd_wanted(const struct lab_zone *zone);
  * @return pages reclaimed.
  */
 unsigned long lab_zone_kswapd(struct lab_zone *zone);
+
+/** Set the pageblock around a frame aside for atomic requests of a higher order, if the zone may have one more: what follows when
+ *  such a request was served there below the low mark. [reserve_highatomic_pageblock] Nothing on a zone of the `labyrinth`
+ *  allocator. */
+void lab_zone_reserve_highatomic(struct lab_zone *zone, unsigned long pfn, unsigned int order);
 
 /** Give highatomic pageblocks back. @param force also the last one. @return blocks given back. */
 unsigned int lab_zone_unreserve_highatomic(struct lab_zone *zone, bool force);

@@ -98,6 +98,14 @@ lab_zone_set_watermark_boost_factor(struct lab_zone *z, unsigned int factor)
 	return 0;
 }
 
+void
+lab_zone_set_boost(struct lab_zone *z, unsigned long pages)
+{
+	lab_spin_lock(&z->lock);
+	wr(&z->boost, pages < rd(&z->managed) ? pages : rd(&z->managed));
+	lab_spin_unlock(&z->lock);
+}
+
 int
 lab_zone_set_lowmem_reserve(struct lab_zone *z, enum lab_zone_type highest, unsigned long pages)
 {

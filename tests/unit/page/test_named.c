@@ -7,6 +7,8 @@
  * Blocks that are taken by name: which ones, what is left of the block around them, and what Linux does
  * when such a block is of another type.
  */
+#include <limits.h>
+
 #include "zone_fixture.h"
 
 #define HIGHATOMIC LAB_MIGRATE_HIGHATOMIC
@@ -28,9 +30,9 @@ free_blocks(struct lab_zone *z, unsigned int order)
 }
 
 static int
-take(struct lab_zone *z, unsigned long pfn, unsigned int order, lab_gfp_t gfp)
+take(struct lab_zone *z, unsigned long pfn, unsigned int order, enum lab_migratetype mt)
 {
-	int ret = lab_zone_take(z, pfn, order, gfp);
+	int ret = lab_zone_take(z, pfn, order, mt);
 
 	assert_valid(z);
 	return ret;
@@ -50,12 +52,12 @@ test_the_rest_stays_free(void **state)
 	struct lab_zone *z = make_plain_zone(2048, 0);
 
 	(void)state;
-	assert_int_equal(take(z, 1024 + 341, 0, GFP_ANY_MOVABLE), 0);
+	assert_int_equal(take(z, 1024 + 341, 0, M), 0);
 	for (unsigned int order = 0; order < LAB_MAX_ORDER; order++)
 		assert_int_equal(free_blocks(z, order), 1);
 	assert_int_equal(free_pages(z), 2047);
 	assert_int_equal(zone_stats(z).alloc[0], 1);
-	assert_int_equal(take(z, 1024 + 344, 3, GFP_ANY_MOVABLE), 0);
+	assert_int_equal(take(z, 1024 + 344, 3, M), 0);
 	assert_int_equal(free_pages(z), 2039);
 	give(z, 1024 + 341, 0);
 	give(z, 1024 + 344, 3);
@@ -70,21 +72,21 @@ test_what_cannot_be_taken(void **state)
 	struct lab_zone *z = make_zone(&cfg);
 
 	(void)state;
-	assert_int_equal(take(z, 512, 4, GFP_ANY_MOVABLE), 0);
-	assert_int_equal(take(z, 512, 4, GFP_ANY_MOVABLE), -EBUSY);
-	assert_int_equal(take(z, 520, 0, GFP_ANY_MOVABLE), -EBUSY);
-	assert_int_equal(take(z, 512, 5, GFP_ANY_MOVABLE), -EBUSY); /* half of it is free */
-	assert_int_equal(take(z, 2000, 0, GFP_ANY_MOVABLE), -EINVAL);
-	assert_int_equal(take(z, 1984, 5, GFP_ANY_MOVABLE), -EINVAL); /* over the end */
-	assert_int_equal(take(z, 3, 1, GFP_ANY_MOVABLE), -EINVAL);
-	assert_int_equal(take(z, 0, LAB_MAX_ORDER + 1, GFP_ANY_MOVABLE), -EINVAL);
-	assert_int_equal(take(z, 0, 0, __LAB_GFP_DMA | __LAB_GFP_DMA32), -EINVAL);
-	assert_int_equal(take(z, 1999, 0, GFP_ANY_MOVABLE), 0);
+	assert_int_equal(take(z, 512, 4, M), 0);
+	assert_int_equal(take(z, 512, 4, M), -EBUSY);
+	assert_int_equal(take(z, 520, 0, M), -EBUSY);
+	assert_int_equal(take(z, 512, 5, M), -EBUSY); /* half of it is free */
+	assert_int_equal(take(z, 2000, 0, M), -EINVAL);
+	assert_int_equal(take(z, 1984, 5, M), -EINVAL); /* over the end */
+	assert_int_equal(take(z, 3, 1, M), -EINVAL);
+	assert_int_equal(take(z, 0, LAB_MAX_ORDER + 1, M), -EINVAL);
+	assert_int_equal(take(z, 0, 0, LAB_MIGRATE_TYPES), -EINVAL);
+	assert_int_equal(take(z, 1999, 0, M), 0);
 	assert_int_equal(free_pages(z), 1983);
 	lab_zone_destroy(z);
 	cfg.allocator = LAB_ALLOCATOR_LABYRINTH;
 	z = make_zone(&cfg);
-	assert_int_equal(take(z, 0, 0, GFP_ANY_MOVABLE), -ENOTSUP);
+	assert_int_equal(take(z, 0, 0, M), -ENOTSUP);
 	lab_zone_destroy(z);
 }
 
@@ -96,7 +98,7 @@ test_no_mark_is_in_the_way(void **state)
 
 	(void)state;
 	for (unsigned long pfn = 0; pfn < 1024; pfn++)
-		assert_int_equal(lab_zone_take(z, pfn ^ 0x155, 0, LAB_GFP_KERNEL), 0);
+		assert_int_equal(lab_zone_take(z, pfn ^ 0x155, 0, U), 0);
 	assert_valid(z);
 	assert_int_equal(free_pages(z), 0);
 	lab_zone_destroy(z);
@@ -113,7 +115,7 @@ two_pageblocks(struct lab_zone *z, uint8_t first, unsigned long used)
 	state_apply(z, &s);
 }
 
-/** An atomic request has a highatomic pageblock as it is; one of another kind got it because it had been given up. */
+/** What was taken from a highatomic list lies in such a pageblock, and nothing else does. */
 static void
 test_highatomic(void **state)
 {
@@ -121,36 +123,58 @@ test_highatomic(void **state)
 
 	(void)state;
 	two_pageblocks(z, HIGHATOMIC, 256);
-	assert_int_equal(take(z, 256, 0, LAB_GFP_ATOMIC | __LAB_GFP_MEMALLOC), 0);
-	assert_int_equal(take(z, 508, 2, LAB_GFP_ATOMIC), 0);
+	assert_int_equal(take(z, 256, 0, HIGHATOMIC), 0);
 	assert_int_equal(zone_info(z).nr_highatomic, PAGEBLOCK);
-	assert_int_equal(take(z, 258, 1, LAB_GFP_KERNEL | __LAB_GFP_MOVABLE), 0);
+	assert_int_equal(zone_info(z).nr_free_highatomic, 255);
+	assert_int_equal(take(z, 258, 1, M), 0); /* so it had been given up */
 	assert_int_equal(zone_info(z).nr_highatomic, 0);
 	assert_int_equal(zone_info(z).nr_free_highatomic, 0);
 	assert_int_equal(lab_pageblock_migratetype(z, 0), M);
+	assert_int_equal(take(z, 260, 1, HIGHATOMIC), 0); /* and this had been made one */
+	assert_int_equal(zone_info(z).nr_highatomic, PAGEBLOCK);
+	assert_int_equal(zone_info(z).nr_free_highatomic, 251);
+	assert_int_equal(lab_pageblock_migratetype(z, 0), HIGHATOMIC);
 	lab_zone_destroy(z);
 }
 
-/** Below the low mark an atomic block of a higher order sets its pageblock aside. */
+/** After an atomic block of a higher order was served below the low mark. */
 static void
 test_highatomic_is_made(void **state)
 {
-	struct lab_zone_config cfg = plain_config(65536, 8192);
-	struct lab_zone *z = make_zone(&cfg);
+	struct lab_zone *z = make_plain_zone(51200, 64);
 
 	(void)state;
-	assert_int_equal(take(z, 512, 1, LAB_GFP_ATOMIC), 0);
-	assert_int_equal(zone_info(z).nr_highatomic, 0); /* above the low mark */
-	take_down_to(z, 9000);
-	for (unsigned long pfn = 0; pfn < 65536; pfn += PAGEBLOCK)
-		if (lab_zone_take(z, pfn + 8, 1, LAB_GFP_ATOMIC) == 0) {
-			assert_int_equal(lab_pageblock_migratetype(z, pfn), HIGHATOMIC);
-			assert_int_equal(zone_info(z).nr_highatomic, PAGEBLOCK);
-			assert_valid(z);
-			lab_zone_destroy(z);
-			return;
-		}
-	fail_msg("no pageblock was free");
+	assert_int_equal(take(z, 512, 1, U), 0);
+	lab_zone_reserve_highatomic(z, 512, 1);
+	assert_valid(z);
+	assert_int_equal(zone_info(z).nr_highatomic, PAGEBLOCK);
+	assert_int_equal(zone_info(z).nr_free_highatomic, PAGEBLOCK - 2);
+	lab_zone_reserve_highatomic(z, 1024, 1); /* as many as there may be */
+	assert_int_equal(zone_info(z).nr_highatomic, PAGEBLOCK);
+	lab_zone_reserve_highatomic(z, 51200, 1);
+	lab_zone_destroy(z);
+}
+
+static void
+test_boost_is_said(void **state)
+{
+	struct lab_zone *z = make_plain_zone(4096, 64);
+	unsigned long low = zone_info(z).wmark.low;
+
+	(void)state;
+	take_down_to(z, low + 100);
+	assert_int_equal(
+		lab_zone_explain(z, LAB_GFP_KERNEL & ~__LAB_GFP_DIRECT_RECLAIM, 0, NULL), 0);
+	lab_zone_set_boost(z, 512);
+	assert_int_equal(zone_info(z).boost, 512);
+	assert_int_not_equal(
+		lab_zone_explain(z, LAB_GFP_KERNEL & ~__LAB_GFP_DIRECT_RECLAIM, 0, NULL), 0);
+	lab_zone_set_boost(z, ULONG_MAX);
+	assert_int_equal(zone_info(z).boost, 4096);
+	lab_zone_set_boost(z, 0);
+	assert_int_equal(
+		lab_zone_explain(z, LAB_GFP_KERNEL & ~__LAB_GFP_DIRECT_RECLAIM, 0, NULL), 0);
+	lab_zone_destroy(z);
 }
 
 /** A block of another type: the pageblock is claimed where most of it is free, and the marks are boosted. */
@@ -163,17 +187,17 @@ test_claim(void **state)
 	(void)state;
 	cfg.watermark_boost_factor = 15000;
 	z = make_zone(&cfg);
-	assert_int_equal(take(z, 0, 0, GFP_ANY), 0); /* off a whole block */
+	assert_int_equal(take(z, 0, 0, U), 0); /* off a whole block */
 	assert_int_equal(lab_pageblock_migratetype(z, 0), U);
 	assert_int_equal(zone_stats(z).claim, 2);
 	assert_int_equal(zone_stats(z).boost, 0);
-	assert_int_equal(take(z, 4096, 0, GFP_ANY_MOVABLE), 0);
-	assert_int_equal(take(z, 4096 + 300, 0, GFP_ANY), 0); /* all but one page is free */
+	assert_int_equal(take(z, 4096, 0, M), 0);
+	assert_int_equal(take(z, 4096 + 300, 0, U), 0); /* all but one page is free */
 	assert_int_equal(lab_pageblock_migratetype(z, 4096), U);
 	assert_int_equal(zone_stats(z).claim, 3);
 	assert_int_equal(zone_stats(z).boost, 1);
 	/* a movable page in another's block does no harm: a small one is only taken */
-	assert_int_equal(take(z, 4096 + 301, 0, GFP_ANY_MOVABLE), 0);
+	assert_int_equal(take(z, 4096 + 301, 0, M), 0);
 	assert_int_equal(lab_pageblock_migratetype(z, 4096), U);
 	assert_int_equal(zone_stats(z).steal, 1);
 	assert_int_equal(zone_stats(z).boost, 1);
@@ -186,8 +210,6 @@ test_claim(void **state)
 static void
 test_random(void **state)
 {
-	static const lab_gfp_t gfps[] = {LAB_GFP_ATOMIC, GFP_ANY_MOVABLE,
-		LAB_GFP_KERNEL | __LAB_GFP_RECLAIMABLE, LAB_GFP_KERNEL};
 	static uint8_t order_of
 		[FRAMES]; /* 0: free; of a block's first frame: its order + 1; 255: inside */
 	struct lab_zone *z = make_plain_zone(FRAMES, 64);
@@ -209,7 +231,8 @@ test_random(void **state)
 		}
 		for (unsigned long k = 0; k < size; k++)
 			is_free = is_free && order_of[pfn + k] == 0;
-		assert_int_equal(lab_zone_take(z, pfn, order, gfps[lab_rng_below(&rng, 4)]),
+		assert_int_equal(
+			lab_zone_take(z, pfn, order, (enum lab_migratetype)lab_rng_below(&rng, 4)),
 			is_free ? 0 : -EBUSY);
 		if (is_free) {
 			memset(&order_of[pfn], 255, size);
@@ -231,6 +254,7 @@ main(void)
 		cmocka_unit_test(test_no_mark_is_in_the_way),
 		cmocka_unit_test(test_highatomic),
 		cmocka_unit_test(test_highatomic_is_made),
+		cmocka_unit_test(test_boost_is_said),
 		cmocka_unit_test(test_claim),
 		cmocka_unit_test(test_random),
 	};
