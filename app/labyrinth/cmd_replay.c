@@ -40,16 +40,20 @@ take_word(struct app *app, const char *word, struct lab_trace_options *o)
 		o->no_correction = !strcmp(word, "correct=no");
 		return 0;
 	}
+	if (!strcmp(word, "places=yes") || !strcmp(word, "places=no")) {
+		o->no_places = !strcmp(word, "places=no");
+		return 0;
+	}
 	return cmd_fail(app, -EINVAL,
 		"replay: '%s' is none of allocator=buddy|labyrinth, pcp=follow|model, "
-		"correct=yes|no, seed=N",
+		"places=yes|no, correct=yes|no, seed=N",
 		word);
 }
 
 static int
 take_words(struct app *app, const struct cmd_args *a, struct lab_trace_options *o)
 {
-	static const char *const names[] = {"option", "another", "third", "fourth"};
+	static const char *const names[] = {"option", "another", "third", "fourth", "fifth"};
 	int rc = 0;
 
 	*o = (struct lab_trace_options){.seed = app->opt.seed};
@@ -141,12 +145,12 @@ refusals_json(const struct lab_trace_result *r)
 static json_t *
 result_json(const char *file, const struct lab_trace_options *o, const struct lab_trace_result *r)
 {
-	return json_pack("{ss ss ss si sI ss ss sI sf sI so so so so}", "trace", file, "kernel",
+	return json_pack("{ss ss ss si sI ss ss sb sI sf sI so so so so}", "trace", file, "kernel",
 		r->head.kernel, "zone", r->head.zone, "node", r->head.node, "managed",
 		(json_int_t)r->head.managed, "allocator", lab_allocator_name(o->allocator), "pcp",
-		lab_trace_pcp_name(o->pcp), "seed", (json_int_t)o->seed, "seconds",
-		(double)r->ns / 1e9, "samples", (json_int_t)r->samples, "events", events_json(r),
-		"refusals", refusals_json(r), "free_pages", pages_json(r), "orders",
+		lab_trace_pcp_name(o->pcp), "by_name", r->named, "seed", (json_int_t)o->seed,
+		"seconds", (double)r->ns / 1e9, "samples", (json_int_t)r->samples, "events",
+		events_json(r), "refusals", refusals_json(r), "free_pages", pages_json(r), "orders",
 		orders_json(r));
 }
 
@@ -180,9 +184,9 @@ replay(struct app *app, const struct cmd_args *a)
 }
 
 static const struct cmd cmds[] = {
-	{"replay <file> [<option>] [<another>] [<third>] [<fourth>]", NULL, replay, NULL,
+	{"replay <file> [<option>] [<another>] [<third>] [<fourth>] [<fifth>]", NULL, replay, NULL,
 		"Replay a trace of labyrinth-observe record: allocator=buddy|labyrinth "
-		"pcp=follow|model correct=yes|no seed=N."},
+		"pcp=follow|model places=yes|no correct=yes|no seed=N."},
 };
 
 CLI_SECTION(replay, "Replay of recorded kernels", cmds);

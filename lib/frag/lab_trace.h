@@ -145,7 +145,8 @@ struct lab_trace_options {
 	enum lab_trace_pcp_mode pcp;
 	/** Else, after each sample was compared, as many pages are free as it says: what no event tells adds up. */
 	bool no_correction;
-	uint64_t seed; /**< of the layout, and of which held block an unknown free gives back */
+	bool no_places; /**< as if the trace did not say where the free blocks lay */
+	uint64_t seed;  /**< of the layout, and of which held block an unknown free gives back */
 	uint64_t window_ns; /**< refusals within one such window of time coincide; 0: 10 ms */
 };
 
@@ -170,7 +171,8 @@ struct lab_trace_refusals {
 struct lab_trace_result {
 	struct lab_trace_head head;
 	struct lab_trace_counts counts; /**< the trace's end line */
-	uint64_t ns;                    /**< time of the last event */
+	bool named;  /**< the frames were the trace's own, as it says where the free blocks lay */
+	uint64_t ns; /**< time of the last event */
 	struct lab_trace_error order[LAB_NR_ORDERS];
 	struct lab_trace_error pages; /**< of all free pages together: the marks look at them */
 	uint64_t samples;

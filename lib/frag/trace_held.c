@@ -22,9 +22,9 @@ hold_ready(struct replay *r, unsigned long pfn, unsigned int order)
 {
 	unsigned long end = pfn + (1UL << order);
 
-	if (end > r->head.managed)
+	if (end > r->nr_frames)
 		return false;
-	for (unsigned int k = order + 1; k <= LAB_PAGEBLOCK_ORDER; k++) {
+	for (unsigned int k = order + 1; k <= LAB_MAX_ORDER; k++) {
 		unsigned long from = pfn & ~((1UL << k) - 1);
 
 		if (r->held[from] != k)
@@ -52,8 +52,8 @@ release_held(struct replay *r, unsigned long pfn, unsigned int order)
 	}
 }
 
-static bool
-release_if_held(struct replay *r, unsigned long pfn, unsigned int order)
+bool
+trace_free_held_at(struct replay *r, unsigned long pfn, unsigned int order)
 {
 	if (!hold_ready(r, pfn, order))
 		return false;
@@ -64,10 +64,10 @@ release_if_held(struct replay *r, unsigned long pfn, unsigned int order)
 bool
 trace_free_held_anywhere(struct replay *r, unsigned int order)
 {
-	unsigned long blocks = r->head.managed >> order;
+	unsigned long blocks = r->nr_frames >> order;
 
 	for (int i = 0; i < PROBES && blocks > 0; i++)
-		if (release_if_held(r, lab_rng_below(&r->rng, blocks) << order, order))
+		if (trace_free_held_at(r, lab_rng_below(&r->rng, blocks) << order, order))
 			return true;
 	return false;
 }
@@ -122,7 +122,7 @@ trace_free_held(struct replay *r, unsigned long rel, unsigned int order)
 	unsigned long near = PAIR / size;
 
 	for (unsigned long i = 0; i < near; i++)
-		if (release_if_held(r, first + ((home - first + i * size) & (PAIR - 1)), order))
+		if (trace_free_held_at(r, first + ((home - first + i * size) & (PAIR - 1)), order))
 			return true;
 	return trace_free_held_anywhere(r, order);
 }

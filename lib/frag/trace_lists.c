@@ -8,9 +8,8 @@
 
 #include "trace_replay.h"
 
-/** Orders that the kernel's lists take: [pcp_allowed_order] */
-static bool
-has_lists(unsigned int order)
+bool
+trace_has_lists(unsigned int order)
 {
 	return order <= 3 || order == LAB_PAGEBLOCK_ORDER;
 }
@@ -104,8 +103,14 @@ trace_takings_done(struct replay *r, unsigned int cpu, const struct lab_trace_ev
 
 	r->nr_takings[cpu] = 0;
 	for (unsigned int i = 0; i < n; i++) {
-		bool own = request != NULL && t[i].rel == request->pfn - r->origin &&
-			   t[i].order == request->order;
+		bool own;
+
+		if (r->named) {
+			trace_named_take(r, t[i].rel, t[i].order, t[i].migratetype);
+			continue;
+		}
+		own = request != NULL && t[i].rel == request->pfn - r->origin &&
+		      t[i].order == request->order;
 
 		trace_take(r, t[i].rel, t[i].order,
 			own ? request->gfp : gfp_of_type(t[i].migratetype));
@@ -202,7 +207,7 @@ trace_list_gives(struct replay *r, const struct lab_trace_event *e, unsigned lon
 		leave_list(r, rel, e->order);
 		return true;
 	}
-	if (!has_lists(e->order) || *stock < 1UL << e->order)
+	if (!trace_has_lists(e->order) || *stock < 1UL << e->order)
 		return false;
 	*stock -= 1UL << e->order; /* one of those that were there at the beginning */
 	return true;
@@ -213,7 +218,7 @@ trace_list_takes(struct replay *r, unsigned long rel, unsigned int order)
 {
 	unsigned long end = rel + (1UL << order);
 
-	if (!has_lists(order))
+	if (!trace_has_lists(order))
 		return false;
 	if (trace_map_frames(r, rel, order) == 0) {
 		r->map[rel] = HELD_BEFORE;

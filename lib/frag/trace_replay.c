@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Labyrinth authors
  */
-/* The emulated zone takes its own decisions, so a frame of the trace and the one that stands for it differ: a table
+/* Where the trace says at which places the free blocks lay, its frames are the emulated zone's (trace_named.c). Else, or for another
+ * allocator, the zone takes its own decisions, so a frame of the trace and the one that stands for it differ: a table
  * maps them. What was held before the recording is given back from where the trace says, as the emulated zone spans
  * the same frames; where something else lies there, from a place chosen by the seed. */
 #include <errno.h>
@@ -75,12 +76,13 @@ ask(struct replay *r, const struct lab_trace_event *e)
 	return page;
 }
 
-/** Served by the kernel: is it, too, by the zone as it stands? Not asked of who may reclaim. */
+/** Served by the kernel: is it, too, by the zone as it stands? Not asked of who may reclaim.
+ *  @param v out: the pass that decides it */
 static bool
-refusal_is_foreseen(struct replay *r, const struct lab_trace_event *e)
+refusal_is_foreseen(struct replay *r, const struct lab_trace_event *e, struct lab_verdict *v)
 {
-	return lab_gfp_is_atomic(e->gfp) &&
-	       lab_zone_explain(r->zone, e->gfp & ~CONTENT_FLAGS, e->order, NULL) != LAB_CAUSE_NONE;
+	lab_zone_explain(r->zone, e->gfp & ~CONTENT_FLAGS, e->order, v);
+	return lab_gfp_is_atomic(e->gfp) && v->cause != LAB_CAUSE_NONE;
 }
 
 /** The kernel gave it, so it is given whatever the forecast was: one error must not make the next. */
@@ -88,17 +90,20 @@ static void
 follow_alloc(struct replay *r, const struct lab_trace_event *e)
 {
 	unsigned long rel = e->pfn - r->origin;
-	bool refused = refusal_is_foreseen(r, e);
+	struct lab_verdict v;
+	bool refused = refusal_is_foreseen(r, e, &v);
 
 	trace_takings_done(r, e->cpu, e);
-	if (!trace_list_gives(r, e, rel)) {
+	if (r->named) {
+		trace_named_alloc(r, e, v.alloc_flags);
+	} else if (!trace_list_gives(r, e, rel)) {
 		trace_take(r, rel, e->order, e->gfp);
 		trace_list_gives(r, e, rel);
 		r->out->unseen++;
 	} else {
 		r->out->from_lists++;
 	}
-	r->out->allocs += r->map[rel] != ABSENT;
+	r->out->allocs += r->named || r->map[rel] != ABSENT;
 	if (refused)
 		count_refusal(r, e, false, true);
 }
@@ -132,7 +137,7 @@ on_refuse(struct replay *r, const struct lab_trace_event *e)
 	lab_gfp_t gfp = e->gfp & ~CONTENT_FLAGS;
 	bool refused = lab_zone_explain(r->zone, gfp, e->order, NULL) != LAB_CAUSE_NONE;
 
-	if (refused) {
+	if (refused && !r->named) { /* by name the zone stays as the kernel's is */
 		void *page = ask(r, e);
 
 		refused = page == NULL && errno != EINVAL;
@@ -147,6 +152,10 @@ on_free(struct replay *r, const struct lab_trace_event *e)
 {
 	unsigned long rel = e->pfn - r->origin;
 
+	if (r->named) {
+		trace_named_free(r, e);
+		return;
+	}
 	if (r->follow && trace_list_takes(r, rel, e->order))
 		return;
 	if (trace_map_frames(r, rel, e->order) > 0) {
@@ -197,7 +206,9 @@ on_sample(struct replay *r, const struct lab_trace_event *e)
 {
 	struct lab_free_counts ours, kernel = counts_of(e->blocks), first;
 
-	if (e->boost == 0) /* nothing to reclaim: takes the boost away, as the kernel's has */
+	if (r->named)
+		lab_zone_set_boost(r->zone, e->boost);
+	else if (e->boost == 0) /* nothing to reclaim: takes the boost away, as the kernel's has */
 		lab_zone_kswapd(r->zone);
 	if (r->out->samples++ == 0)
 		memcpy(r->first, e->blocks, sizeof(r->first));
@@ -216,7 +227,9 @@ on_sample(struct replay *r, const struct lab_trace_event *e)
 	}
 	add_error(&r->out->pages, (double)kernel.nr_free, (double)ours.nr_free,
 		(double)first.nr_free);
-	if (r->correct)
+	if (r->correct && r->named)
+		trace_named_correct(r, (long)kernel.nr_free - (long)ours.nr_free);
+	else if (r->correct)
 		trace_correct(r, (long)kernel.nr_free - (long)ours.nr_free);
 }
 
@@ -235,6 +248,29 @@ settle_takings(struct replay *r, const struct lab_trace_event *e)
 		break;
 	default:
 		trace_takings_done(r, e->cpu, NULL);
+	}
+}
+
+/** What the kernel did to its free blocks beside serving and freeing. */
+static void
+follow_event(struct replay *r, const struct lab_trace_event *e)
+{
+	switch (e->type) {
+	case LAB_TRACE_DRAIN:
+		r->named ? trace_named_drain(r, e) : trace_list_drains(r, e);
+		break;
+	case LAB_TRACE_COMPACT:
+		r->named ? trace_named_compaction(r, e) : trace_compaction_takes(r, e->pages);
+		break;
+	case LAB_TRACE_TAKE:
+		trace_taking_waits(r, e);
+		break;
+	case LAB_TRACE_STEAL: /* else the emulated zone steals by itself */
+		if (r->named)
+			trace_named_steal(r, e);
+		break;
+	default:
+		break;
 	}
 }
 
@@ -264,20 +300,9 @@ on_event(struct replay *r, const struct lab_trace_event *e)
 	case LAB_TRACE_SAMPLE:
 		on_sample(r, e);
 		break;
-	case LAB_TRACE_DRAIN:
+	default: /* without its lists the emulated zone does all else by itself */
 		if (r->follow)
-			trace_list_drains(r, e);
-		break;
-	case LAB_TRACE_COMPACT:
-		if (r->follow)
-			trace_compaction_takes(r, e->pages);
-		break;
-	case LAB_TRACE_TAKE:
-		if (r->follow)
-			trace_taking_waits(r, e);
-		break;
-	default: /* the emulated zone steals by itself */
-		break;
+			follow_event(r, e);
 	}
 }
 
@@ -294,12 +319,12 @@ zone_type(const char *name)
 	return LAB_ZONE_NORMAL;
 }
 
-/** The scale factor that gives this distance between the marks. */
+/** The scale factor that gives a zone of so many frames this distance between the marks. */
 static unsigned int
-scale_factor(const struct lab_trace_head *h)
+scale_factor(const struct lab_trace_head *h, unsigned long frames)
 {
 	unsigned long gap = h->low - h->min;
-	unsigned long scale = (gap * 10000 + h->managed - 1) / h->managed;
+	unsigned long scale = (gap * 10000 + frames - 1) / frames;
 
 	if (gap <= h->min / 4 || scale < 1)
 		return 1;
@@ -309,9 +334,11 @@ scale_factor(const struct lab_trace_head *h)
 static int
 make_zone(struct replay *r, enum lab_allocator allocator)
 {
-	struct lab_zone_config cfg = lab_zone_config_default(r->head.managed);
+	struct lab_zone_config cfg = lab_zone_config_default(r->nr_frames);
+	unsigned long before = r->head.start - r->origin;
+	int rc;
 
-	r->frames = mmap(NULL, r->head.managed * LAB_PAGE_SIZE, PROT_NONE,
+	r->frames = mmap(NULL, r->nr_frames * LAB_PAGE_SIZE, PROT_NONE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (r->frames == MAP_FAILED) {
 		r->frames = NULL;
@@ -327,16 +354,24 @@ make_zone(struct replay *r, enum lab_allocator allocator)
 	cfg.no_pcp = !r->head.has_pcp || r->follow;
 	cfg.keep_content = true;
 	cfg.min_free_kbytes = (long)(r->head.min * (LAB_PAGE_SIZE / 1024));
-	cfg.watermark_scale_factor = scale_factor(&r->head);
+	cfg.watermark_scale_factor =
+		scale_factor(&r->head, r->named ? r->head.spanned : r->head.managed);
 	for (unsigned int i = 0; i < r->head.nr_reserves && i < LAB_NR_ZONE_TYPES; i++)
 		cfg.lowmem_reserve[i] = r->head.reserve[i];
-	return lab_zone_create(&r->zone, &cfg);
+	cfg.offline = r->named;
+	if (r->named)
+		cfg.watermark_boost_factor = 0; /* the trace says it */
+	rc = lab_zone_create(&r->zone, &cfg);
+	return rc != 0 || !r->named
+		       ? rc
+		       : lab_zone_online(r->zone, (char *)r->frames + before * LAB_PAGE_SIZE,
+				 r->head.spanned);
 }
 
 static void
 note_held(struct replay *r, const struct trace_layout *l)
 {
-	memset(r->held, NOT_HELD, r->head.managed);
+	memset(r->held, NOT_HELD, r->nr_frames);
 	for (size_t i = 0; i < l->nr; i++) {
 		const struct lab_block *b = &l->blocks[i];
 
@@ -373,7 +408,9 @@ static int
 lay_out(struct replay *r, enum lab_allocator allocator)
 {
 	struct trace_layout l;
-	int rc = trace_layout_make(&l, &r->head, allocator == LAB_ALLOCATOR_BUDDY, &r->rng);
+	int rc = r->named ? trace_places_lay_out(r, &l)
+			  : trace_layout_make(
+				    &l, &r->head, allocator == LAB_ALLOCATOR_BUDDY, &r->rng);
 
 	if (rc != 0)
 		return rc;
@@ -391,9 +428,13 @@ set_up(struct replay *r, const struct lab_trace_options *o)
 {
 	unsigned long frames;
 
-	r->origin = r->head.start & ~((1UL << LAB_MAX_ORDER) - 1);
 	frames = r->head.start - r->origin + r->head.spanned;
-	r->held = malloc(r->head.managed + 1);
+	r->follow = r->head.has_pcp && o->pcp == LAB_TRACE_PCP_FOLLOW;
+	r->correct = r->follow && !o->no_correction;
+	r->named = r->follow && r->places.nr > 0 && o->allocator == LAB_ALLOCATOR_BUDDY;
+	r->nr_frames = r->named ? frames : r->head.managed;
+	r->held = malloc(r->nr_frames + 1);
+	r->flags = calloc(r->nr_frames + 1, 1);
 	r->map = calloc(frames + 1, sizeof(*r->map));
 	r->map_order = calloc(frames + 1, 1);
 	r->nr_pairs = r->head.managed / PAIR;
@@ -402,13 +443,11 @@ set_up(struct replay *r, const struct lab_trace_options *o)
 	r->stock = calloc(r->head.nr_cpus, sizeof(*r->stock));
 	r->taking = calloc((size_t)r->head.nr_cpus * TAKINGS, sizeof(*r->taking));
 	r->nr_takings = calloc(r->head.nr_cpus, sizeof(*r->nr_takings));
-	if (r->held == NULL || r->map == NULL || r->map_order == NULL || r->stock == NULL ||
-		r->pair == NULL || r->pair_taken == NULL || r->taking == NULL ||
+	if (r->held == NULL || r->flags == NULL || r->map == NULL || r->map_order == NULL ||
+		r->stock == NULL || r->pair == NULL || r->pair_taken == NULL || r->taking == NULL ||
 		r->nr_takings == NULL)
 		return -ENOMEM;
 	memset(r->pair, 0xff, (frames / PAIR + 1) * sizeof(*r->pair));
-	r->follow = r->head.has_pcp && o->pcp == LAB_TRACE_PCP_FOLLOW;
-	r->correct = r->follow && !o->no_correction;
 	lab_rng_seed(&r->rng, o->seed);
 	return make_zone(r, o->allocator);
 }
@@ -424,20 +463,39 @@ explain(struct replay *r, int rc)
 	return rc == -EINVAL ? -ERANGE : rc;
 }
 
+/** The places come before all other events. @param e out: the first of these @return as lab_trace_read_event() */
+static int
+read_places(struct replay *r, bool wanted, struct lab_trace_event *e)
+{
+	int rc;
+
+	while ((rc = lab_trace_read_event(&r->reader, e)) == 1 && e->type == LAB_TRACE_PLACE) {
+		rc = wanted ? trace_place_add(&r->places, e->pfn - r->origin, e->order) : 0;
+		if (rc != 0)
+			return rc;
+	}
+	return rc;
+}
+
 static int
 run(struct replay *r, const struct lab_trace_options *o)
 {
 	struct lab_trace_event e;
-	int rc = lab_trace_read_head(&r->reader, &r->head);
+	int rc = lab_trace_read_head(&r->reader, &r->head), more;
 
 	if (rc != 0)
 		return rc;
+	r->origin = r->head.start & ~((1UL << LAB_MAX_ORDER) - 1);
+	more = read_places(r, !o->no_places, &e);
+	if (more < 0)
+		return more;
 	rc = set_up(r, o);
 	rc = rc != 0 ? rc : lay_out(r, o->allocator);
 	if (rc != 0)
 		return explain(r, rc);
-	while ((rc = lab_trace_read_event(&r->reader, &e)) == 1)
+	for (; more == 1; more = lab_trace_read_event(&r->reader, &e))
 		on_event(r, &e);
+	rc = more;
 	window_close(r);
 	return rc;
 }
@@ -461,6 +519,7 @@ finish(struct replay *r)
 	for (int order = 0; order < LAB_NR_ORDERS; order++)
 		make_means(&r->out->order[order], n);
 	make_means(&r->out->pages, n);
+	r->out->named = r->named;
 	r->out->head = r->head;
 	r->out->counts = r->reader.counts;
 }
@@ -490,6 +549,8 @@ lab_trace_replay(FILE *in, const struct lab_trace_options *options, struct lab_t
 		if (r->frames != NULL)
 			munmap(r->frames, r->head.managed * LAB_PAGE_SIZE);
 		free(r->held);
+		free(r->flags);
+		free(r->places.at);
 		free(r->map);
 		free(r->map_order);
 		free(r->stock);

@@ -17,6 +17,7 @@
 #define HELD_BEFORE                                                                                \
 	(UINT32_MAX - 1) /* in the map: in a list, and held since before the recording */
 #define IN_LIST 0x80     /* of a mapped block's order: in a per-CPU list */
+#define RECENT  4096     /* frees that may have gone past a list, and frames guessed to be taken */
 #define TAKINGS 2048     /* of a CPU that wait: more than one refill takes */
 
 /** Flags that change what happens to the page's content, of which there is none. */
@@ -28,6 +29,23 @@ struct taking {
 	uint8_t order, migratetype;
 };
 
+/** Free blocks of the beginning, as the trace names them, by rising frame from the origin. */
+struct places {
+	struct place {
+		uint32_t rel, order;
+	} * at;
+	size_t nr, max;
+};
+
+/** The newest frames of some kind; older ones are forgotten. */
+struct recent {
+	uint32_t rel[RECENT];
+	unsigned int nr, next;
+};
+
+/** What is known of a frame beside being held or free, in a replay by name. */
+enum { FRAME_LISTED = 1, FRAME_SEEN = 2, FRAME_GUESSED = 4 };
+
 struct replay {
 	struct lab_trace_reader reader;
 	struct lab_trace_head head;
@@ -37,14 +55,19 @@ struct replay {
 	unsigned long
 		origin; /* of the map: the start, rounded down so that blocks are aligned in it */
 	void *frames;   /* address space of the emulated zone; nothing is ever touched in it */
+	unsigned long nr_frames; /* of the emulated zone */
 	uint8_t *held;
 	uint32_t *pair; /* by recorded pair of pageblocks: the emulated one that stands for it */
 	uint8_t *pair_taken;
 	unsigned long nr_pairs;
-	uint32_t *map;         /* emulated frame + 1 of a recorded block's first frame; 0: none */
-	uint8_t *map_order;    /* of that block, and IN_LIST */
-	bool correct;          /* the number of free pages by each sample */
-	bool follow;           /* the per-CPU lists as the trace tells */
+	uint32_t *map;      /* emulated frame + 1 of a recorded block's first frame; 0: none */
+	uint8_t *map_order; /* of that block, and IN_LIST */
+	bool correct;       /* the number of free pages by each sample */
+	bool follow;        /* the per-CPU lists as the trace tells */
+	bool named;         /* frames are the trace's own */
+	struct places places;
+	uint8_t *flags; /* FRAME_*, of each frame */
+	struct recent freed, guessed;
 	uint64_t *stock;       /* pages that each CPU's lists had at the beginning */
 	struct taking *taking; /* TAKINGS of each CPU */
 	unsigned int *nr_takings;
@@ -58,6 +81,9 @@ void trace_hold(struct replay *r, unsigned long pfn, unsigned int order);
 /** Give back a block that was held before: at its place, near it, or anywhere.
  *  @param rel the recorded frame, from the origin of the map. @return false: none of that size was found */
 bool trace_free_held(struct replay *r, unsigned long rel, unsigned int order);
+
+/** Give back just these frames, whatever blocks they are held as. @return false: not all are held; nothing is changed */
+bool trace_free_held_at(struct replay *r, unsigned long pfn, unsigned int order);
 
 /** Give back any, by the seed. */
 bool trace_free_held_anywhere(struct replay *r, unsigned int order);
@@ -84,6 +110,9 @@ void trace_taking_waits(struct replay *r, const struct lab_trace_event *e);
 /** Take what waits. @param request NULL, or whose refill it was: its own block is taken by its flags */
 void trace_takings_done(struct replay *r, unsigned int cpu, const struct lab_trace_event *request);
 
+/** Do the per-CPU lists have blocks of this order? [pcp_allowed_order] */
+bool trace_has_lists(unsigned int order);
+
 /** A block that lay in a list is used again: the free blocks do not change. @return false: it lay in none */
 bool trace_list_gives(struct replay *r, const struct lab_trace_event *e, unsigned long rel);
 
@@ -98,5 +127,29 @@ bool trace_list_takes(struct replay *r, unsigned long rel, unsigned int order);
 
 /** A block leaves a list for the free blocks. */
 void trace_list_drains(struct replay *r, const struct lab_trace_event *e);
+
+/* ----------------------------------------------------------------- by name */
+
+/** Note a place. @return 0, -ENOMEM */
+int trace_place_add(struct places *p, unsigned long rel, unsigned int order);
+
+/** Lay the free blocks out where they were; the rest is held. */
+int trace_places_lay_out(struct replay *r, struct trace_layout *l);
+
+/** A block left the free ones. */
+void trace_named_take(struct replay *r, unsigned long rel, unsigned int order, unsigned int mt);
+
+/** Serve it. @param alloc_flags LAB_ALLOC_* of the pass that served it, as far as the zone tells */
+void trace_named_alloc(struct replay *r, const struct lab_trace_event *e, unsigned int alloc_flags);
+
+void trace_named_free(struct replay *r, const struct lab_trace_event *e);
+void trace_named_drain(struct replay *r, const struct lab_trace_event *e);
+void trace_named_compaction(struct replay *r, const struct lab_trace_event *e);
+
+/** A steal raises the boost until a sample says what it is. */
+void trace_named_steal(struct replay *r, const struct lab_trace_event *e);
+
+/** Free so many pages, or take them if it is negative: what no event told. */
+void trace_named_correct(struct replay *r, long pages);
 
 #endif /* LAB_FRAG_TRACE_REPLAY_H */

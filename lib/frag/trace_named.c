@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+/* A replay in which the emulated zone takes the very frames that the trace names: then what comes back merges as in the
+ * kernel. Each frame is free or held; what lies in a per-CPU list is held. Where the trace and the zone do not agree about a
+ * frame, something happened without an event, and the trace is right. */
+#include <stdlib.h>
+
+#include "trace_replay.h"
+
+/** Raises of the marks, as the kernel has them unless somebody set vm.watermark_boost_factor. */
+#define BOOST_FACTOR 15000
+
+static void
+remember(struct recent *f, unsigned long rel)
+{
+	f->rel[f->next] = (uint32_t)rel;
+	f->next = (f->next + 1) % RECENT;
+	f->nr += f->nr < RECENT;
+}
+
+/** The newest one. @return false: none is left */
+static bool
+forget(struct recent *f, unsigned long *rel)
+{
+	if (f->nr == 0)
+		return false;
+	f->nr--;
+	f->next = (f->next + RECENT - 1) % RECENT;
+	*rel = f->rel[f->next];
+	return true;
+}
+
+static void
+mark(struct replay *r, unsigned long rel, unsigned int order, uint8_t set, uint8_t clear)
+{
+	for (unsigned long i = rel; i < rel + (1UL << order); i++)
+		r->flags[i] = (uint8_t)((r->flags[i] & ~clear) | set);
+}
+
+/** Take what is free of a block. @return pages */
+static unsigned long
+take_free(struct replay *r, unsigned long rel, unsigned int order, unsigned int mt)
+{
+	unsigned long half = (1UL << order) / 2;
+
+	if (lab_zone_take(r->zone, rel, order, (enum lab_migratetype)mt) == 0) {
+		trace_hold(r, rel, order);
+		return 1UL << order;
+	}
+	return order == 0
+		       ? 0
+		       : take_free(r, rel, order - 1, mt) + take_free(r, rel + half, order - 1, mt);
+}
+
+/** Give back what is held of a block. @return pages */
+static unsigned long
+give_held(struct replay *r, unsigned long rel, unsigned int order)
+{
+	unsigned long half = (1UL << order) / 2;
+
+	if (trace_free_held_at(r, rel, order))
+		return 1UL << order;
+	return order == 0 ? 0 : give_held(r, rel, order - 1) + give_held(r, rel + half, order - 1);
+}
+
+/* ------------------------------------------------------------------ guesses */
+
+/** Compaction took frames of which the trace does not say which: these, as good as any. */
+static void
+guess(struct replay *r, unsigned long rel, unsigned int order)
+{
+	mark(r, rel, order, FRAME_GUESSED, FRAME_LISTED);
+	for (unsigned long i = rel; i < rel + (1UL << order); i++)
+		remember(&r->guessed, i);
+}
+
+/** Some of the guesses were wrong: others are known to be held. @return pages given back */
+static unsigned long
+take_guesses_back(struct replay *r, unsigned long pages)
+{
+	unsigned long rel, back = 0;
+
+	while (back < pages && forget(&r->guessed, &rel))
+		if (r->flags[rel] & FRAME_GUESSED) {
+			r->flags[rel] = 0;
+			back += give_held(r, rel, 0);
+		}
+	return back;
+}
+
+/** Of a block that must be held what is free is taken, for it was before, by somebody of whom nothing was told. */
+static void
+hold_known(struct replay *r, unsigned long rel, unsigned int order)
+{
+	take_guesses_back(r, take_free(r, rel, order, LAB_MIGRATE_MOVABLE));
+}
+
+/* ------------------------------------------------------------------- events */
+
+void
+trace_named_take(struct replay *r, unsigned long rel, unsigned int order, unsigned int mt)
+{
+	unsigned long size = 1UL << order, taken = take_free(r, rel, order, mt);
+
+	if (taken < size && r->flags[rel] & FRAME_GUESSED)
+		r->out->made++;
+	else if (taken < size && r->flags[rel] & FRAME_LISTED)
+		r->out->past_lists++;
+	else if (taken < size)
+		r->out->reused++;
+	mark(r, rel, order, FRAME_LISTED, FRAME_GUESSED);
+}
+
+void
+trace_named_alloc(struct replay *r, const struct lab_trace_event *e, unsigned int alloc_flags)
+{
+	unsigned long rel = e->pfn - r->origin;
+
+	if (take_free(r, rel, e->order, lab_gfp_migratetype(e->gfp)) > 0)
+		r->out->unseen++;
+	else
+		r->out->from_lists++;
+	mark(r, rel, e->order, FRAME_SEEN, FRAME_LISTED | FRAME_GUESSED);
+	if (e->order > 0 && alloc_flags & LAB_ALLOC_HIGHATOMIC)
+		lab_zone_reserve_highatomic(r->zone, rel, e->order);
+}
+
+void
+trace_named_free(struct replay *r, const struct lab_trace_event *e)
+{
+	unsigned long rel = e->pfn - r->origin;
+	bool seen = r->flags[rel] & FRAME_SEEN;
+
+	r->out->frees += seen;
+	r->out->frees_before += !seen;
+	if (!trace_has_lists(e->order)) {
+		r->out->frees_unmatched += give_held(r, rel, e->order) == 0;
+		mark(r, rel, e->order, 0, FRAME_SEEN | FRAME_LISTED | FRAME_GUESSED);
+		return;
+	}
+	hold_known(r, rel, e->order);
+	mark(r, rel, e->order, FRAME_LISTED, FRAME_SEEN | FRAME_GUESSED);
+	remember(&r->freed, rel);
+}
+
+void
+trace_named_drain(struct replay *r, const struct lab_trace_event *e)
+{
+	unsigned long rel = e->pfn - r->origin;
+
+	r->out->frees_unmatched += give_held(r, rel, e->order) == 0;
+	mark(r, rel, e->order, 0, FRAME_SEEN | FRAME_LISTED | FRAME_GUESSED);
+}
+
+/** The releases before 6.15 do so at each steal, these only where a pageblock was claimed; the next sample tells. */
+void
+trace_named_steal(struct replay *r, const struct lab_trace_event *e)
+{
+	struct lab_zone_info info;
+
+	if (e->order >= LAB_PAGEBLOCK_ORDER)
+		return;
+	lab_zone_info_get(r->zone, &info);
+	lab_zone_set_boost(
+		r->zone, lab_boosted(info.boost, r->head.managed, r->head.high, BOOST_FACTOR));
+}
+
+/* --------------------------------------------------------------- compaction */
+
+/** The order of the free block at a frame, at which no larger one begins; -1: it is held. */
+static int
+free_order(const struct replay *r, unsigned long rel)
+{
+	int order = 0;
+
+	if (r->held[rel] != NOT_HELD)
+		return -1;
+	while (order < LAB_MAX_ORDER && !(rel & ((2UL << order) - 1)) &&
+		rel + (2UL << order) <= r->nr_frames) {
+		for (unsigned long i = rel + (1UL << order); i < rel + (2UL << order); i++)
+			if (r->held[i] != NOT_HELD)
+				return order;
+		order++;
+	}
+	return order;
+}
+
+/** The scanner goes up through a range and takes each free block whole, until it has enough. @return pages that were not there */
+static unsigned long
+scan_up(struct replay *r, unsigned long from, unsigned long end, unsigned long pages)
+{
+	while (from < end && pages > 0) {
+		int order = free_order(r, from);
+
+		if (order >= 0 &&
+			take_free(r, from, (unsigned int)order, LAB_MIGRATE_MOVABLE) > 0) {
+			guess(r, from, (unsigned int)order);
+			pages -= pages < 1UL << order ? pages : 1UL << order;
+		}
+		from += order >= 0 ? 1UL << order : 1;
+	}
+	return pages;
+}
+
+/** The fast way takes blocks off the lists, near the upper end. @return pages that were not there */
+static unsigned long
+take_near_end(struct replay *r, unsigned long from, unsigned long end, unsigned long pages)
+{
+	for (unsigned long at = end; at > from && pages > 0;) {
+		int order = free_order(r, --at), part = 0;
+
+		if (order < 0)
+			continue;
+		while (part < order && 2UL << part <= pages)
+			part++;
+		if (take_free(r, at, (unsigned int)part, LAB_MIGRATE_MOVABLE) == 0)
+			continue;
+		guess(r, at, (unsigned int)part);
+		pages -= 1UL << part;
+	}
+	return pages;
+}
+
+void
+trace_named_compaction(struct replay *r, const struct lab_trace_event *e)
+{
+	unsigned long from = e->pfn - r->origin, end = e->end - r->origin, missing;
+
+	if (end - from <= 2 * LAB_PAGEBLOCK_PAGES)
+		missing = scan_up(r, from, end, e->pages);
+	else
+		missing = take_near_end(r, from, end, e->pages);
+	r->out->not_taken += missing;
+}
+
+/* --------------------------------------------------------------- correction */
+
+/** Too few are free: guesses were too many, or somebody found a list locked and freed past it. */
+static void
+free_some(struct replay *r, unsigned long pages)
+{
+	unsigned long rel, done = take_guesses_back(r, pages);
+
+	while (done < pages && forget(&r->freed, &rel))
+		if (r->flags[rel] & FRAME_LISTED && give_held(r, rel, 0) > 0) {
+			r->flags[rel] = 0;
+			done++;
+		}
+	while (done < pages && trace_free_held_anywhere(r, 0))
+		done++;
+}
+
+void
+trace_named_correct(struct replay *r, long pages)
+{
+	unsigned long first = r->head.start - r->origin;
+
+	if (pages > 0)
+		free_some(r, (unsigned long)pages);
+	else if (pages < 0)
+		take_near_end(r, first, first + r->head.spanned, (unsigned long)-pages);
+	r->freed.nr = 0; /* what was freed later than the sample is another matter */
+	r->out->corrected += (uint64_t)labs(pages);
+}
