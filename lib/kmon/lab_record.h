@@ -63,11 +63,23 @@ int lab_record_open(struct lab_record **r, const struct lab_record_opts *opts, c
 /** The zone that is recorded. */
 const struct lab_trace_head *lab_record_head(const struct lab_record *r);
 
-/** Begin: write the head and the first sample. */
+/** Begin: write the head, where the free blocks lie, and the first sample. Where they lie takes some 20 ms a GiB of the zone to
+ *  read, and is not known if this process could not read /proc/kpageflags when it opened the recording (it is root's). */
 int lab_record_begin(struct lab_record *r);
 
 /** Write what came since; take a sample if one is due. To be called every few milliseconds. @return 0, -EIO ... */
 int lab_record_step(struct lab_record *r);
+
+/** Where the free blocks lay at the beginning, and how well that is known. */
+struct lab_record_places {
+	bool known;              /**< else the trace has no places, and the rest is 0 */
+	unsigned long frames;    /**< of free blocks, by the places that were written */
+	unsigned long buddyinfo; /**< the same by /proc/buddyinfo, as it was at that moment */
+	uint64_t ns;             /**< that reading all frames took */
+};
+
+/** To be asked for once it has begun. */
+void lab_record_places(const struct lab_record *r, struct lab_record_places *out);
 
 /** ns since the beginning. */
 uint64_t lab_record_elapsed(const struct lab_record *r);

@@ -105,14 +105,22 @@ struct {
 } compacting SEC(".maps");
 
 static __always_inline void
-isolated(__u64 start_pfn, __u64 pages)
+put_compaction(__u64 from, __u64 end, __u32 pages)
+{
+	end -= first_pfn;
+	put(RECORD_COMPACT, record_range(from - first_pfn, end < nr_pfns ? end : nr_pfns), 0, pages,
+		0);
+}
+
+static __always_inline void
+isolated(__u64 start_pfn, __u64 end_pfn, __u64 pages)
 {
 	__u32 thread = (__u32)bpf_get_current_pid_tgid();
 	__u64 *waiting;
 
 	if (mode != RECORD_EVENTS || pages == 0 || start_pfn - first_pfn >= nr_pfns)
 		return;
-	put(RECORD_COMPACT, start_pfn, 0, (__u32)pages, 0);
+	put_compaction(start_pfn, end_pfn, (__u32)pages);
 	waiting = bpf_map_lookup_elem(&compacting, &thread);
 	if (waiting)
 		*waiting += pages;
@@ -122,15 +130,17 @@ SEC("raw_tp/mm_compaction_isolate_freepages")
 int
 on_isolate(struct bpf_raw_tracepoint_args *ctx)
 {
-	isolated(ctx->args[0], ctx->args[3]);
+	isolated(ctx->args[0], ctx->args[1], ctx->args[3]);
 	return 0;
 }
 
+/* The fast way looks at free lists, and takes blocks from the first frame that is told on: where the scanner is, the second
+ * one, does not bound it. */
 SEC("raw_tp/mm_compaction_fast_isolate_freepages")
 int
 on_fast_isolate(struct bpf_raw_tracepoint_args *ctx)
 {
-	isolated(ctx->args[0], ctx->args[3]);
+	isolated(ctx->args[0], first_pfn + nr_pfns, ctx->args[3]);
 	return 0;
 }
 
@@ -157,7 +167,7 @@ on_migrate(struct bpf_raw_tracepoint_args *ctx)
 	if (!waiting)
 		return 0;
 	if (moved > *waiting)
-		put(RECORD_COMPACT, first_pfn, 0, (__u32)(moved - *waiting), 0);
+		put_compaction(first_pfn, first_pfn + nr_pfns, (__u32)(moved - *waiting));
 	*waiting -= moved < *waiting ? moved : *waiting;
 	return 0;
 }

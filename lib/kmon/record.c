@@ -19,11 +19,13 @@
 #include "lab_base.h"
 #include "lab_record.h"
 #include "record.skel.h"
+#include "record_places.h"
 #include "record_shared.h"
 
 #define TOUCHED    64                  /* pages touched to find the table of pages */
 #define ADDRESSES  4096                /* most addresses looked at for it */
 #define LINKS      9                   /* most tracepoints that are attached to */
+#define EARLY      64                  /* most events that wait for those before the beginning */
 #define TEXT_MAX   (4 << 20)           /* of a file of /proc */
 #define TABLE_STEP (UINT64_C(1) << 30) /* of x86-64: the table begins at a multiple */
 
@@ -43,12 +45,17 @@ struct lab_record {
 	unsigned int nr_links;
 	bool steal_takes; /* a steal may be the only event of the taking */
 	struct record_take last_take[LAB_MAX_CPUS];
-	int buddyinfo, pagetypeinfo, zoneinfo; /* opened while they may be */
+	int buddyinfo, pagetypeinfo, zoneinfo, kpageflags; /* opened while they may be */
 	char *text;
-	uint64_t begin_ns, last_ns, next_sample_ns, missed_before;
+	uint64_t begin_ns, last_ns, next_sample_ns, missed_before, lost_before;
 	struct lab_trace_event sample;
 	bool sample_waits;
 	bool running;
+	bool placing; /* the places of free blocks are brought forward to the beginning */
+	struct record_places places;
+	struct lab_record_places placed;
+	struct record_event early[EARLY]; /* since the beginning, while placing */
+	unsigned int nr_early;
 	int err; /* of writing */
 	struct lab_trace_counts counts;
 	uint64_t address[ADDRESSES];
@@ -112,56 +119,97 @@ flush_sample(struct lab_record *r)
 }
 
 /** Where a steal is the only event of the taking, it becomes one. A page that was claimed with its pageblock
- *  has a taking just before, if it is smaller than that. */
+ *  has a taking just before, if it is smaller than that. @param e the steal; out: the taking. @return is it one? */
 static bool
-steal_is_taking(const struct lab_record *r, const struct record_event *in, unsigned int cpu)
+steal_is_taking(
+	const struct lab_record *r, const struct record_event *in, struct lab_trace_event *e)
 {
-	const struct record_take *last = &r->last_take[cpu];
+	const struct record_take *last = &r->last_take[e->cpu];
 
-	return r->steal_takes && in->type == RECORD_STEAL &&
-	       (last->pfn != in->page || last->order != in->gfp);
+	if (!r->steal_takes || in->type != RECORD_STEAL ||
+		(last->pfn == in->page && last->order == in->gfp))
+		return false;
+	e->type = LAB_TRACE_TAKE;
+	e->pfn = in->page;
+	e->order = in->gfp;
+	return e->order <= LAB_MAX_ORDER && !(e->pfn & ((UINT64_C(1) << e->order) - 1));
 }
 
 static void
-write_taking(struct lab_record *r, struct lab_trace_event e, uint64_t pfn, unsigned int order)
+compaction_of(const struct lab_record *r, const struct record_event *in, struct lab_trace_event *e)
 {
-	e.type = LAB_TRACE_TAKE;
-	e.pfn = pfn;
-	e.order = order;
-	if (order <= LAB_MAX_ORDER && !(pfn & ((UINT64_C(1) << order) - 1)))
-		write_event(r, &e);
+	unsigned long from = in->page >> 32, end = in->page & UINT32_MAX;
+	bool known = from < end && end <= r->head.spanned;
+
+	e->pfn = r->head.start + (known ? from : 0);
+	e->end = r->head.start + (known ? end : r->head.spanned);
+	e->pages = in->gfp;
 }
 
-static void
-take_event(struct lab_record *r, const struct record_event *in)
+/** The event of a record. @return is it the zone's? */
+static bool
+event_of(const struct lab_record *r, const struct record_event *in, struct lab_trace_event *e)
 {
 	unsigned int mt = in->order_and_type >> 4, order = in->order_and_type & 15;
-	struct lab_trace_event e = {.type = (enum lab_trace_type)in->type,
+	unsigned long rel;
+
+	*e = (struct lab_trace_event){.type = (enum lab_trace_type)in->type,
 		.ns = in->ns - r->begin_ns,
 		.cpu = in->cpu,
 		.pfn = in->page & ~((UINT64_C(1) << order) - 1), /* a steal's lies within */
 		.order = order,
 		.gfp = in->gfp,
-		.pages = in->gfp,
 		.migratetype = mt < LAB_MIGRATE_TYPES ? mt : LAB_MIGRATE_ISOLATE};
-	unsigned long rel = e.pfn - r->head.start;
-
+	if (e->type == LAB_TRACE_COMPACT)
+		compaction_of(r, in, e);
+	rel = e->pfn - r->head.start;
 	/* a block that the zone does not wholly have is none of it; huge orders are no allocator's */
-	if (in->ns < r->begin_ns || e.order > LAB_MAX_ORDER || e.cpu >= r->head.nr_cpus)
+	if (e->order > LAB_MAX_ORDER || e->cpu >= r->head.nr_cpus)
+		return false;
+	return e->type == LAB_TRACE_REFUSE ||
+	       (rel < r->head.spanned && r->head.spanned - rel >= 1UL << e->order);
+}
+
+static void
+remember_taking(struct lab_record *r, const struct lab_trace_event *e)
+{
+	if (e->type == LAB_TRACE_TAKE)
+		r->last_take[e->cpu] = (struct record_take){e->pfn, e->order};
+}
+
+static void
+take_event(struct lab_record *r, const struct record_event *in)
+{
+	struct lab_trace_event e;
+
+	if (in->ns < r->begin_ns || !event_of(r, in, &e))
 		return;
-	if (e.type != LAB_TRACE_REFUSE && rel + (1UL << e.order) > r->head.spanned)
-		return;
-	if (e.type == LAB_TRACE_COMPACT) { /* somewhere in the zone */
-		e.pfn = r->head.start;
-		e.end = r->head.start + r->head.spanned;
-	}
 	if (r->sample_waits && e.ns > r->sample.ns)
 		flush_sample(r);
 	write_event(r, &e);
-	if (steal_is_taking(r, in, e.cpu))
-		write_taking(r, e, in->page, in->gfp);
-	if (e.type == LAB_TRACE_TAKE)
-		r->last_take[e.cpu] = (struct record_take){e.pfn, e.order};
+	remember_taking(r, &e);
+	if (steal_is_taking(r, in, &e))
+		write_event(r, &e);
+}
+
+/** An event from before the beginning. One from after it is kept, as a few of those before may come behind it: CPUs fill the
+ *  ring at once. @return negative: no more can be kept, and what follows stays in the ring */
+static int
+place_event(struct lab_record *r, const struct record_event *in)
+{
+	struct lab_trace_event e;
+
+	if (r->begin_ns != 0 && in->ns >= r->begin_ns) {
+		r->early[r->nr_early++] = *in;
+		return r->nr_early < EARLY ? 0 : -ECANCELED;
+	}
+	if (!event_of(r, in, &e))
+		return 0;
+	record_places_apply(&r->places, &e, in->ns);
+	remember_taking(r, &e);
+	if (steal_is_taking(r, in, &e))
+		record_places_apply(&r->places, &e, in->ns);
+	return 0;
 }
 
 static int
@@ -177,6 +225,8 @@ on_record(void *ctx, void *data, size_t size)
 			r->address[r->nr_addresses++] = e->page;
 	} else if (r->running) {
 		take_event(r, e);
+	} else if (r->placing) {
+		return place_event(r, e);
 	}
 	return 0;
 }
@@ -389,8 +439,9 @@ open_proc(struct lab_record *r, char *why)
 
 	r->buddyinfo = open("/proc/buddyinfo", O_RDONLY | O_CLOEXEC);
 	r->zoneinfo = open("/proc/zoneinfo", O_RDONLY | O_CLOEXEC);
-	r->pagetypeinfo =
-		open("/proc/pagetypeinfo", O_RDONLY | O_CLOEXEC); /* root's, or not there */
+	/* these are root's, or not there */
+	r->pagetypeinfo = open("/proc/pagetypeinfo", O_RDONLY | O_CLOEXEC);
+	r->kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	r->text = malloc(TEXT_MAX);
 	if (r->text == NULL)
 		return -ENOMEM;
@@ -416,7 +467,7 @@ lab_record_open(struct lab_record **out, const struct lab_record_opts *opts, cha
 	if (r == NULL)
 		return -ENOMEM;
 	r->opts = *opts;
-	r->buddyinfo = r->pagetypeinfo = r->zoneinfo = -1;
+	r->buddyinfo = r->pagetypeinfo = r->zoneinfo = r->kpageflags = -1;
 	rc = open_proc(r, why);
 	rc = rc != 0 ? rc : load(r, why);
 	rc = rc != 0 ? rc : attach(r, why);
@@ -433,6 +484,16 @@ lab_record_open(struct lab_record **out, const struct lab_record_opts *opts, cha
 	return 0;
 }
 
+static void
+close_proc(const struct lab_record *r)
+{
+	const int fds[] = {r->buddyinfo, r->pagetypeinfo, r->zoneinfo, r->kpageflags};
+
+	for (unsigned int i = 0; i < LAB_ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
 void
 lab_record_close(struct lab_record *r)
 {
@@ -442,12 +503,8 @@ lab_record_close(struct lab_record *r)
 		bpf_link__destroy(r->link[i]);
 	ring_buffer__free(r->ring);
 	record_bpf__destroy(r->skel);
-	for (int i = 0; i < 3; i++) {
-		int fd = i == 0 ? r->buddyinfo : i == 1 ? r->pagetypeinfo : r->zoneinfo;
-
-		if (fd >= 0)
-			close(fd);
-	}
+	close_proc(r);
+	record_places_fini(&r->places);
 	free(r->text);
 	free(r);
 }
@@ -492,30 +549,64 @@ missed(struct lab_record *r)
 	return sum;
 }
 
-/** Types and per-CPU lists first, as they take longer to read; the numbers of blocks last. */
+/** Where the free blocks lie. The ring is emptied meanwhile, so that it need not hold the events of so long a time.
+ *  @return 0, known or not; -ENOMEM */
 static int
-read_beginning(struct lab_record *r)
+read_places(struct lab_record *r)
 {
-	unsigned long blocks[LAB_NR_ORDERS];
+	uint64_t begin = now();
+	int rc;
+
+	if (r->kpageflags < 0)
+		return 0;
+	rc = record_places_init(&r->places, r->head.start, r->head.spanned);
+	if (rc != 0)
+		return rc;
+	r->placing = true;
+	while ((rc = record_places_read(&r->places, r->kpageflags, now())) > 0)
+		ring_buffer__consume(r->ring);
+	close(r->kpageflags);
+	r->kpageflags = -1;
+	r->placing = rc == 0;
+	r->placed.ns = now() - begin;
+	return 0;
+}
+
+static int
+read_types_and_lists(struct lab_record *r)
+{
+	struct lab_trace_head *h = calloc(1, sizeof(*h));
 	int rc = read_text(r, r->pagetypeinfo);
 
+	if (h == NULL)
+		return -ENOMEM;
 	if (rc == 0)
 		lab_record_parse_pagetypeinfo(r->text, &r->head);
 	if (!r->head.has_types)
 		memset(r->head.free, 0, sizeof(r->head.free));
 	rc = read_text(r, r->zoneinfo);
 	if (rc == 0) {
-		struct lab_trace_head *h = calloc(1, sizeof(*h));
-
-		if (h == NULL)
-			return -ENOMEM;
 		rc = lab_record_parse_zoneinfo(r->text, r->head.zone, r->head.node, h);
 		memcpy(r->head.pcp, h->pcp, sizeof(h->pcp));
-		free(h);
 	}
-	r->missed_before = missed(r);
-	r->skel->bss->mode = RECORD_EVENTS;
+	free(h);
+	return rc;
+}
+
+/** What takes longest to read first: places, then types and per-CPU lists; the numbers of blocks last, and with them it
+ *  begins. */
+static int
+read_beginning(struct lab_record *r)
+{
+	unsigned long blocks[LAB_NR_ORDERS];
+	int rc;
+
 	r->begin_ns = 0;
+	r->skel->bss->mode = RECORD_EVENTS;
+	rc = read_places(r);
+	rc = rc != 0 ? rc : read_types_and_lists(r);
+	r->missed_before = missed(r);
+	r->lost_before = r->skel->bss->lost;
 	rc = rc != 0 ? rc : read_text(r, r->buddyinfo);
 	r->begin_ns = now();
 	rc = rc != 0 ? rc : lab_record_parse_buddyinfo(r->text, &r->head, blocks);
@@ -527,6 +618,27 @@ read_beginning(struct lab_record *r)
 	return 0;
 }
 
+/** Bring the places forward to the beginning and write them. */
+static void
+write_places(struct lab_record *r)
+{
+	struct lab_trace_event e = {.type = LAB_TRACE_PLACE};
+
+	if (!r->placing)
+		return;
+	ring_buffer__consume(r->ring);
+	r->placing = false;
+	r->placed.known = true;
+	for (int order = 0; order < LAB_NR_ORDERS; order++)
+		r->placed.buddyinfo += r->sample.blocks[order] << order;
+	while (record_places_next(&r->places, e.pfn, &e.pfn, &e.order)) {
+		write_event(r, &e);
+		r->placed.frames += 1UL << e.order;
+		e.pfn += 1UL << e.order;
+	}
+	record_places_fini(&r->places);
+}
+
 int
 lab_record_begin(struct lab_record *r)
 {
@@ -535,10 +647,19 @@ lab_record_begin(struct lab_record *r)
 	rc = rc != 0 ? rc : lab_trace_write_head(r->opts.out, &r->head);
 	if (rc != 0)
 		return rc;
-	r->running = true;
 	r->next_sample_ns = r->begin_ns + r->opts.interval_ns;
+	write_places(r);
 	write_event(r, &r->sample);
+	r->running = true;
+	for (unsigned int i = 0; i < r->nr_early; i++)
+		take_event(r, &r->early[i]);
 	return r->err;
+}
+
+void
+lab_record_places(const struct lab_record *r, struct lab_record_places *out)
+{
+	*out = r->placed.known ? r->placed : (struct lab_record_places){0};
 }
 
 int
@@ -572,7 +693,7 @@ lab_record_end(struct lab_record *r, struct lab_trace_counts *counts)
 	r->skel->bss->mode = RECORD_OFF;
 	r->next_sample_ns = 0;
 	rc = lab_record_step(r);
-	r->counts.lost = r->skel->bss->lost + missed(r) - r->missed_before;
+	r->counts.lost = r->skel->bss->lost - r->lost_before + missed(r) - r->missed_before;
 	if (counts != NULL)
 		*counts = r->counts;
 	return rc != 0 ? rc : lab_trace_write_end(r->opts.out, &r->counts);

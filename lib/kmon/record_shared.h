@@ -28,11 +28,20 @@ enum record_mode {
 
 struct record_event {
 	unsigned long long ns;   /**< CLOCK_MONOTONIC */
-	unsigned long long page; /**< frame number; RECORD_PAGE: address */
+	unsigned long long page; /**< frame number; RECORD_PAGE: address; RECORD_COMPACT: range */
 	unsigned int gfp;        /**< RECORD_COMPACT: pages; RECORD_STEAL: order of the request */
 	unsigned short cpu;
 	unsigned char type;           /**< enum record_type */
 	unsigned char order_and_type; /**< order in the low 4 bits, migratetype above */
 };
+
+/** The range in which compaction took pages, as `page` of a record: both ends counted from the zone's first frame. A zone spans fewer than
+ *  2^30 frames, so 32 bits hold each, and the records of all the other events, which are a thousand times as many, stay
+ *  as small as they are. */
+static inline unsigned long long
+record_range(unsigned long long from, unsigned long long end)
+{
+	return from << 32 | (unsigned int)end;
+}
 
 #endif /* RECORD_SHARED_H */

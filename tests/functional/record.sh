@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # labyrinth-observe record on this machine's own kernel under load, and its replay by labyrinth: the trace is complete, what it
-# says agrees with what the kernel counts in /proc/vmstat, and the same seed gives the same result.
+# says agrees with what the kernel counts in /proc/buddyinfo and with itself, and the same seed gives the same result.
 . "$(dirname "$0")/lib.sh"
 needs root app cmd:jq cmd:setpriv
 
@@ -36,11 +36,15 @@ load() {
     done
 }
 
+# begun PID: a recording has given up all capabilities, and has read where the free blocks lie, which takes some 20 ms a GiB.
+begun() {
+    grep -q "^CapEff:.0000000000000000" "/proc/$1/status" && ! readlink "/proc/$1/fd/"* | grep -q kpageflags
+}
+
 rm -f "$trace"
 "$observe" record -d 60s -o "$trace" 2>"$LAB_TMP/record.log" &
 recorder=$!
-# it gives up all capabilities as it begins
-wait_for 10 grep -q "^CapEff:.0000000000000000" /proc/$recorder/status
+wait_for 30 begun $recorder
 sleep 0.3
 load
 sleep 0.3
@@ -54,8 +58,88 @@ check "allocations were recorded" [ "$allocs" -gt 100 ]
 check "and frees" [ "$frees" -gt 100 ]
 check "and samples" [ "$samples" -gt 50 ]
 check "the counts are those of the lines" \
-    [ "$(grep -c '^a ' "$trace") $(grep -c '^f ' "$trace") $(grep -c '^s ' "$trace")" = "$allocs $frees $samples" ]
-note "$refusals refusals, $drains drains, $steals steals, $takings takings, $compactions compactions, $lost lost"
+    [ "$(grep -c '^a ' "$trace") $(grep -c '^f ' "$trace") $(grep -c '^s ' "$trace") $(grep -c '^p ' "$trace")" = \
+        "$allocs $frees $samples $places" ]
+note "$refusals refusals, $drains drains, $steals steals, $takings takings, $compactions compactions, $places places, $lost lost"
+
+# ---------------------------------------------------------------- where the free blocks lay, and compaction
+
+# place_counts TRACE: free frames in the first sample, and in how many of them the places differ, order by order.
+place_counts() {
+    awk '/^p / { blocks[$4]++ }
+        /^s / {
+            for (order = 0; order <= 10; order++) {
+                off = $(order + 3) - blocks[order]
+                free += $(order + 3) * 2 ^ order
+                differ += (off < 0 ? -off : off) * 2 ^ order
+            }
+            print free, differ
+            exit
+        }' "$1"
+}
+
+# place_faults TRACE: of how many blocks the first event is seen, and how many of them it contradicts. What is taken from
+# the free blocks lay among them; what is handed out, freed or drained did not, unless it was taken before.
+place_faults() {
+    awk 'function is_free(pfn,   order, n) {
+            for (order = 0; order <= 10; order++) {
+                n = 2 ^ order
+                if ((pfn - pfn % n, order) in place)
+                    return 1
+            }
+            return 0
+        }
+        /^p / { place[$3, $4] }
+        /^[afdt] / {
+            if (!($4 in seen)) {
+                blocks++
+                faults += is_free($4) != ($1 == "t")
+            }
+            for (i = 2 ^ $5; i > 0; i--)
+                seen[$4 + i - 1]
+            if (++events == 200000)
+                exit
+        }
+        END { print blocks + 0, faults + 0 }' "$1"
+}
+
+# The zone must change while the frames are read, or nothing is brought forward.
+if [ -r /proc/kpageflags ]; then
+    load &
+    loader=$!
+    sleep 0.2
+    "$observe" record -d 300ms -o "$LAB_TMP/places.trace" 2>/dev/null
+    wait $loader
+    check "the trace has places" grep -q '^p 0 ' "$LAB_TMP/places.trace"
+    read -r free differ < <(place_counts "$LAB_TMP/places.trace")
+    note "the first sample has $free free pages, the places differ in $differ, order by order"
+    check "the places are as many blocks of each order as the kernel's" [ "$differ" -le $((free / 50 + 64)) ]
+    read -r blocks faults < <(place_faults "$LAB_TMP/places.trace")
+    note "events agree with the places of $blocks blocks, but for $faults"
+    check "and lie where the first events find them" [ "$blocks" -gt 0 -a "$faults" -le $((blocks / 50 + 4)) ]
+fi
+rm -f "$LAB_TMP"/load.*
+
+# An ordinary user with both capabilities may not read them, and records all the same.
+user=(setpriv --reuid=65534 --clear-groups "--inh-caps=-all,+bpf,+perfmon" "--ambient-caps=-all,+bpf,+perfmon")
+if "${user[@]}" "$observe" --help >/dev/null 2>&1; then
+    "${user[@]}" "$observe" record -d 50ms >"$LAB_TMP/user.trace" 2>"$LAB_TMP/user.log"
+    rc=$?
+    # 77: without CAP_SYS_ADMIN the table of pages cannot be found in a large memory
+    check "an ordinary user's recording has no places" [ "$rc $(grep -c '^p ' "$LAB_TMP/user.trace")" = "0 0" -o $rc = 77 ]
+fi
+
+"$observe" record -d 2s -o "$LAB_TMP/compacted.trace" 2>/dev/null &
+recorder=$!
+wait_for 30 begun $recorder
+sleep 0.5
+[ ! -w /proc/sys/vm/compact_memory ] || echo 1 >/proc/sys/vm/compact_memory
+wait $recorder
+# The scanner of compaction goes from pageblock to pageblock. Where it found nothing to do, there is no such event.
+read -r compactions narrow < <(awk '/^c / { n++; narrow += $5 - $4 <= 512 } END { print n + 0, narrow + 0 }' \
+    "$LAB_TMP/compacted.trace")
+note "compaction took pages $compactions times, $narrow of them from one pageblock"
+check "where compaction took pages is told" [ "$compactions" = 0 -o "$narrow" -gt 0 ]
 
 # ---------------------------------------------------------------- its replay
 
