@@ -203,7 +203,7 @@ scan_up(struct replay *r, unsigned long from, unsigned long end, unsigned long p
 	return pages;
 }
 
-/** The fast way takes blocks off the lists, near the upper end. @return pages that were not there */
+/** Take the highest free frames of a range, in blocks. @return pages that were not there */
 static unsigned long
 take_near_end(struct replay *r, unsigned long from, unsigned long end, unsigned long pages)
 {
@@ -222,15 +222,51 @@ take_near_end(struct replay *r, unsigned long from, unsigned long end, unsigned 
 	return pages;
 }
 
+/** What is looked for in the free lists. */
+struct search {
+	unsigned long from, end, found;
+	unsigned int order;
+};
+
+static int
+look_at(const struct lab_block *b, void *arg)
+{
+	struct search *s = arg;
+
+	if (b->order == s->order && b->migratetype == LAB_MIGRATE_MOVABLE && b->pfn >= s->from &&
+		b->pfn < s->end)
+		s->found = b->pfn;
+	return 0;
+}
+
+/** The fast way takes a whole block from the tail of a list, then maybe others of lower orders.
+ *  [fast_isolate_freepages] @return pages that were not there */
+static unsigned long
+take_from_tails(struct replay *r, unsigned long from, unsigned long end, unsigned long pages)
+{
+	for (unsigned int order = LAB_MAX_ORDER + 1; order-- > 0;) {
+		struct search s = {.from = from, .end = end, .found = end, .order = order};
+
+		if (!(pages >> order & 1))
+			continue;
+		lab_zone_walk_free(r->zone, look_at, &s);
+		if (s.found == end || take_free(r, s.found, order, LAB_MIGRATE_MOVABLE) == 0)
+			continue;
+		guess(r, s.found, order);
+		pages -= 1UL << order;
+	}
+	return take_near_end(r, from, end, pages);
+}
+
 void
 trace_named_compaction(struct replay *r, const struct lab_trace_event *e)
 {
 	unsigned long from = e->pfn - r->origin, end = e->end - r->origin, missing;
 
-	if (end - from <= 2 * LAB_PAGEBLOCK_PAGES)
+	if (end - from <= LAB_PAGEBLOCK_PAGES)
 		missing = scan_up(r, from, end, e->pages);
 	else
-		missing = take_near_end(r, from, end, e->pages);
+		missing = take_from_tails(r, from, end, e->pages);
 	r->out->not_taken += missing;
 }
 
