@@ -19,15 +19,25 @@ remember(struct recent *f, unsigned long rel)
 	f->nr += f->nr < RECENT;
 }
 
-/** The newest one. @return false: none is left */
+/** @return false: none is left */
 static bool
-forget(struct recent *f, unsigned long *rel)
+forget_newest(struct recent *f, unsigned long *rel)
 {
 	if (f->nr == 0)
 		return false;
 	f->nr--;
 	f->next = (f->next + RECENT - 1) % RECENT;
 	*rel = f->rel[f->next];
+	return true;
+}
+
+/** @return false: none is left */
+static bool
+forget_oldest(struct recent *f, unsigned long *rel)
+{
+	if (f->nr == 0)
+		return false;
+	*rel = f->rel[(f->next + RECENT - f->nr--) % RECENT];
 	return true;
 }
 
@@ -81,7 +91,7 @@ take_guesses_back(struct replay *r, unsigned long pages)
 {
 	unsigned long rel, back = 0;
 
-	while (back < pages && forget(&r->guessed, &rel))
+	while (back < pages && forget_newest(&r->guessed, &rel))
 		if (r->flags[rel] & FRAME_GUESSED) {
 			r->flags[rel] = 0;
 			back += give_held(r, rel, 0);
@@ -272,19 +282,21 @@ trace_named_compaction(struct replay *r, const struct lab_trace_event *e)
 
 /* --------------------------------------------------------------- correction */
 
-/** Too few are free: guesses were too many, or somebody found a list locked and freed past it. */
+/** Too few are free: guesses were too many, or somebody found a list locked and freed past it; a list gives the newest first,
+ *  so it was one of the oldest. Or memory was plugged in, as whole blocks. */
 static void
 free_some(struct replay *r, unsigned long pages)
 {
 	unsigned long rel, done = take_guesses_back(r, pages);
 
-	while (done < pages && forget(&r->freed, &rel))
+	while (done < pages && forget_oldest(&r->freed, &rel))
 		if (r->flags[rel] & FRAME_LISTED && give_held(r, rel, 0) > 0) {
 			r->flags[rel] = 0;
 			done++;
 		}
-	while (done < pages && trace_free_held_anywhere(r, 0))
-		done++;
+	for (unsigned int order = LAB_MAX_ORDER + 1; order-- > 0;)
+		while (pages - done >= 1UL << order && trace_free_held_anywhere(r, order))
+			done += 1UL << order;
 }
 
 void
