@@ -22,11 +22,13 @@
 #include "record_places.h"
 #include "record_shared.h"
 
-#define TOUCHED    64                  /* pages touched to find the table of pages */
-#define ADDRESSES  4096                /* most addresses looked at for it */
-#define LINKS      9                   /* most tracepoints that are attached to */
-#define EARLY      64                  /* most events that wait for those before the beginning */
-#define TEXT_MAX   (4 << 20)           /* of a file of /proc */
+#define TOUCHED    64        /* pages touched to find the table of pages */
+#define ADDRESSES  4096      /* most addresses looked at for it */
+#define LINKS      9         /* most tracepoints that are attached to */
+#define EARLY      64        /* most events that wait for those before the beginning */
+#define READINGS   3         /* most of buddyinfo for one sample */
+#define STEADY_NS  500000    /* a reading that takes no longer was not interrupted for long */
+#define TEXT_MAX   (4 << 20) /* of a file of /proc */
 #define TABLE_STEP (UINT64_C(1) << 30) /* of x86-64: the table begins at a multiple */
 
 _Static_assert((int)RECORD_COMPACT == (int)LAB_TRACE_COMPACT, "records are events of the trace");
@@ -517,14 +519,38 @@ lab_record_head(const struct lab_record *r)
 
 /* --------------------------------------------------------------- recording */
 
+/** Read the free blocks and when that was. Whoever is interrupted meanwhile does not know which events came before, so he tries
+ *  again; the shortest reading counts. */
+static int
+read_blocks(struct lab_record *r, unsigned long blocks[LAB_NR_ORDERS], uint64_t *ns)
+{
+	uint64_t shortest = UINT64_MAX;
+	int rc = 0;
+
+	for (int i = 0; i < READINGS && shortest > STEADY_NS && rc == 0; i++) {
+		uint64_t start = now(), took;
+
+		rc = read_text(r, r->buddyinfo);
+		took = now() - start;
+		if (rc != 0 || took >= shortest)
+			continue;
+		rc = lab_record_parse_buddyinfo(r->text, &r->head, blocks);
+		shortest = took;
+		*ns = start + took / 2;
+	}
+	return rc;
+}
+
 /** Look at buddyinfo, and let the sample wait for the events before it. */
 static int
 take_sample(struct lab_record *r)
 {
-	int rc = read_text(r, r->buddyinfo);
+	uint64_t ns = r->begin_ns;
+	int rc;
 
-	r->sample = (struct lab_trace_event){.type = LAB_TRACE_SAMPLE, .ns = now() - r->begin_ns};
-	rc = rc != 0 ? rc : lab_record_parse_buddyinfo(r->text, &r->head, r->sample.blocks);
+	r->sample = (struct lab_trace_event){.type = LAB_TRACE_SAMPLE};
+	rc = read_blocks(r, r->sample.blocks, &ns);
+	r->sample.ns = ns - r->begin_ns;
 	r->sample_waits = rc == 0;
 	if (rc == 0 && read_text(r, r->zoneinfo) == 0)
 		r->sample.boost = lab_record_parse_boost(r->text, &r->head);
@@ -607,9 +633,7 @@ read_beginning(struct lab_record *r)
 	rc = rc != 0 ? rc : read_types_and_lists(r);
 	r->missed_before = missed(r);
 	r->lost_before = r->skel->bss->lost;
-	rc = rc != 0 ? rc : read_text(r, r->buddyinfo);
-	r->begin_ns = now();
-	rc = rc != 0 ? rc : lab_record_parse_buddyinfo(r->text, &r->head, blocks);
+	rc = rc != 0 ? rc : read_blocks(r, blocks, &r->begin_ns);
 	if (rc != 0)
 		return rc;
 	lab_record_adjust(&r->head, blocks);
