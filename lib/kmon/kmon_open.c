@@ -111,6 +111,10 @@ fill_rodata(const struct lab_kmon *k, const struct lab_kmon_opts *opts, struct k
 	skel->rodata->drop_reason_none = n->unspecified;
 	memcpy((void *)skel->rodata->drop_category, n->category, sizeof(n->category));
 	skel->rodata->latency_every = opts->latency_every;
+	if (opts->attempt_ns)
+		skel->rodata->attempt_ns = opts->attempt_ns;
+	if (opts->window_bits)
+		skel->rodata->window_bits = opts->window_bits;
 }
 
 /* Load the programs that select() names. NULL with errno. */
@@ -430,6 +434,9 @@ lab_kmon_update_missed(struct lab_kmon *k)
 	}
 }
 
+_Static_assert((int)LAB_KMON_COMPACTION_END == PROGRAM_COMPACTION_END,
+	"the programs on tracepoints, in one order");
+
 int
 lab_kmon_test_run(
 	struct lab_kmon *k, enum lab_kmon_program which, unsigned int cpu, const uint64_t args[5])
@@ -437,7 +444,7 @@ lab_kmon_test_run(
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = 5 * sizeof(args[0]),
 		.flags = BPF_F_TEST_RUN_ON_CPU, .cpu = cpu);
 
-	if ((int)which < 0 || (int)which > PROGRAM_NAPI_POLL)
+	if ((int)which < 0 || (int)which > PROGRAM_COMPACTION_END)
 		return -EINVAL;
 	if (!wanted(k, (int)which))
 		return -ENOTSUP;
