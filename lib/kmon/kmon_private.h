@@ -63,6 +63,7 @@ struct lab_kmon {
 	struct kmon_bpf *skel;
 	struct bpf_link *link[NR_PROGRAMS];
 	struct lab_kmon_column column[NR_COLUMNS];
+	struct lab_kmon_fault fault; /* column NULL: none */
 	struct kmon_names names;
 	struct kmon_symbols symbols;
 	int nr_cpus;

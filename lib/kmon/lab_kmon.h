@@ -134,6 +134,19 @@ struct lab_kmon_column {
 	uint64_t missed; /**< events while the program ran on the same CPU already; after a read */
 };
 
+/** What a kernel may do to a program, for tests. */
+enum lab_kmon_fault_kind {
+	LAB_KMON_FAULT_ABSENT,       /**< have no such tracepoint */
+	LAB_KMON_FAULT_REFUSED,      /**< not take the program */
+	LAB_KMON_FAULT_UNATTACHABLE, /**< take it and not attach it */
+};
+
+/** The program that it does so to. */
+struct lab_kmon_fault {
+	const char *column; /**< by the name of its figure */
+	enum lab_kmon_fault_kind kind;
+};
+
 /** How to observe. */
 struct lab_kmon_opts {
 	unsigned int latency_every; /**< time one of so many atomic requests; 0: none */
@@ -142,6 +155,7 @@ struct lab_kmon_opts {
 	uint64_t attempt_ns;
 	/** Records of failures are bounded in each span of so many ns, as a power of two. 0: 30, about a second. */
 	unsigned int window_bits;
+	const struct lab_kmon_fault *fault; /**< for tests; NULL: none */
 };
 
 /** The programs, loaded and attached. */

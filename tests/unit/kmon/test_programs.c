@@ -635,6 +635,118 @@ test_columns(void **state)
 	assert_true(c[0].on);
 }
 
+/* ------------------------------------------------------- kernels that lack something */
+
+/* With one program that the kernel does that to. */
+static int
+open_faulty(const char *column, enum lab_kmon_fault_kind kind, bool idle)
+{
+	const struct lab_kmon_fault fault = {column, kind};
+	/* some kernels do not take the programs of latency, which is another way through */
+	const struct lab_kmon_opts opts = {
+		.latency_every = !strcmp(column, "latency"), .idle = idle, .fault = &fault};
+
+	why[0] = '\0';
+	return lab_kmon_open(&kmon, &opts, why, sizeof(why));
+}
+
+static const struct lab_kmon_column *
+column(const char *name)
+{
+	unsigned int n;
+	const struct lab_kmon_column *c = lab_kmon_columns(kmon, &n);
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (!strcmp(c[i].name, name))
+			return &c[i];
+	}
+	fail_msg("no column %s", name);
+	return NULL;
+}
+
+/* What this kernel counts; without the column of that name. */
+static unsigned int
+counted(const char *without)
+{
+	unsigned int n, on = 0;
+	const struct lab_kmon_column *c = lab_kmon_columns(kmon, &n);
+
+	for (unsigned int i = 0; i < n; i++)
+		on += c[i].on && (without == NULL || strcmp(c[i].name, without));
+	return on;
+}
+
+/* The one is named with its reason, and the rest counts. */
+static void
+lacks(const char *name, enum lab_kmon_fault_kind kind, const char *reason)
+{
+	const uint64_t args[5] = {8};
+	unsigned int rest;
+
+	assert_int_equal(open_faulty("none of them", kind, false), 0);
+	rest = counted(name);
+	end(NULL);
+	assert_int_equal(open_faulty(name, kind, false), 0);
+	assert_false(column(name)->on);
+	if (!strstr(column(name)->why, reason))
+		fail_msg("%s: '%s' is not in '%s'", name, reason, column(name)->why);
+	assert_int_equal(counted(NULL), rest);
+	run(LAB_KMON_KSWAPD_WAKEUP, 0, args);
+	assert_in_range(totals().kswapd_wakeups, 1, 1000000);
+	end(NULL);
+}
+
+static void
+test_optional_column(void **state)
+{
+	(void)state;
+	lacks("extfrag", LAB_KMON_FAULT_ABSENT, "has no mm_page_alloc_extfrag to attach to");
+	lacks("received", LAB_KMON_FAULT_REFUSED, "the kernel refuses the program: ");
+	lacks("pool_hold", LAB_KMON_FAULT_UNATTACHABLE,
+		"cannot be attached to no_such_tracepoint: ");
+	lacks("latency", LAB_KMON_FAULT_ABSENT, "has no known function to attach to");
+	lacks("latency", LAB_KMON_FAULT_REFUSED, "the kernel refuses the program: ");
+}
+
+/* The verifier's own words come with it. */
+static void
+test_words_of_the_verifier(void **state)
+{
+	const uint64_t args[5] = {8};
+
+	(void)state;
+	assert_int_equal(open_faulty("received", LAB_KMON_FAULT_REFUSED, true), 0);
+	assert_non_null(strstr(column("received")->why, "btf_id"));
+	assert_int_equal(lab_kmon_test_run(kmon, LAB_KMON_RECEIVE, 0, args), -ENOTSUP);
+	assert_int_equal(totals().received, 0);
+	end(NULL);
+}
+
+/* Without one of the two that everything rests upon, there is nothing, and it is said which. */
+static void
+test_required_column(void **state)
+{
+	static const struct {
+		enum lab_kmon_fault_kind kind;
+		const char *words;
+	} all[] = {
+		{LAB_KMON_FAULT_ABSENT, "cannot be counted: this kernel has no "},
+		{LAB_KMON_FAULT_REFUSED, "cannot be counted: the kernel refuses the program: "},
+		{LAB_KMON_FAULT_UNATTACHABLE, "cannot be counted: cannot be attached to "},
+	};
+	static const char *const names[] = {"allocations", "drops"};
+
+	(void)state;
+	for (size_t i = 0; i < LAB_ARRAY_SIZE(all); i++) {
+		for (size_t n = 0; n < LAB_ARRAY_SIZE(names); n++) {
+			assert_int_equal(open_faulty(names[n], all[i].kind, false), -ENOTSUP);
+			assert_null(kmon);
+			assert_ptr_equal(strstr(why, names[n]), why);
+			assert_non_null(strstr(why, all[i].words));
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -664,6 +776,9 @@ main(void)
 		TEST(test_free_is_no_drop),
 		TEST(test_reasons_of_subsystems),
 		TEST(test_columns),
+		cmocka_unit_test(test_optional_column),
+		cmocka_unit_test(test_words_of_the_verifier),
+		cmocka_unit_test(test_required_column),
 	};
 	int err = begin(NULL);
 
