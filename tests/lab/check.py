@@ -22,6 +22,11 @@ EVERYTHING = {"allocations", "drops", "extfrag", "pool_hold", "polled", "receive
               "compaction_begin", "compaction_end", "latency"}
 COLUMNS = {"6.1": EVERYTHING, "6.12": EVERYTHING}
 
+# The observer's events, and the kernel's own histograms that count the same.
+EVENTS = {"extfrag": "mm_page_alloc_extfrag", "kswapd_wakeups": "mm_vmscan_wakeup_kswapd",
+          "kswapd_wakes": "mm_vmscan_kswapd_wake", "compaction_begin": "mm_compaction_begin",
+          "compaction_end": "mm_compaction_end"}
+
 failed = False
 
 
@@ -235,6 +240,13 @@ def check_losses(r, report):
                  missed_of(report, "polled"))
 
 
+def check_events(r, report, figures):
+    own = {name: r.bounds(pairs, "events", event) for name, event in EVENTS.items()}
+    figures["events"] = {name: [report["events"][name], *own[name]] for name in EVENTS}
+    for name, bounds in own.items():
+        check_within(f"{name} are the kernel's own", report["events"][name], bounds, missed_of(report, name))
+
+
 def check_observer(r, figures, atomic, eth0):
     status = r.text("observe.status").strip()
     if not status and not r.text("observe.json"):
@@ -257,6 +269,7 @@ def check_observer(r, figures, atomic, eth0):
     if sum(row["terminal"] for row in report["atomic"]) > 0:
         check_stacks(report, figures)
     check_losses(r, report)
+    check_events(r, report, figures)
     check_device(r, report, figures, eth0)
 
 
