@@ -247,6 +247,20 @@ def check_events(r, report, figures):
         check_within(f"{name} are the kernel's own", report["events"][name], bounds, missed_of(report, name))
 
 
+def check_latency(r, report, figures):
+    """One of so many atomic requests was timed."""
+    if not any(c["column"] == "latency" and c["counted"] for c in report["columns"]):
+        return
+    every, times = int(r.text("latency_every")), report["latency_ns"]
+    due = sum(row["requests"] for row in report["atomic"]) / every
+    lost, more = 0.02 * due + missed_of(report, "latency"), missed_of(report, "allocations") / every
+    figures["latency_ns"] = dict(times, every=every)
+    check("as many atomic requests were timed as was asked for", 0 < times["count"] and
+          due - 1 - lost <= times["count"] <= due + 1 + more, f"{times['count']}, {due:.0f} due, 1 of {every}")
+    check("times are in their order",
+          0 < times["min"] <= times["p50"] <= times["p90"] <= times["p99"] <= times["max"], str(times))
+
+
 def check_observer(r, figures, atomic, eth0):
     status = r.text("observe.status").strip()
     if not status and not r.text("observe.json"):
@@ -270,6 +284,7 @@ def check_observer(r, figures, atomic, eth0):
         check_stacks(report, figures)
     check_losses(r, report)
     check_events(r, report, figures)
+    check_latency(r, report, figures)
     check_device(r, report, figures, eth0)
 
 
