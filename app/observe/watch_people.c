@@ -7,6 +7,8 @@
 
 #include "watch.h"
 
+#define SHOWN_WHO 32 /* of those refused */
+
 static double
 number(const json_t *o, const char *key)
 {
@@ -88,6 +90,17 @@ latency(const json_t *l)
 	return number(l, "count") > 0 ? json_incref((json_t *)l) : json_null();
 }
 
+/* A report has more rows than anyone reads, the most frequent first. */
+static json_t *
+first(const json_t *list, size_t n)
+{
+	json_t *out = json_copy((json_t *)list);
+
+	while (json_array_size(out) > n)
+		json_array_remove(out, json_array_size(out) - 1);
+	return out;
+}
+
 int
 watch_print(const json_t *live, const struct lab_ledger *ledger, const struct lab_corr_result *corr,
 	FILE *out)
@@ -100,7 +113,7 @@ watch_print(const json_t *live, const struct lab_ledger *ledger, const struct la
 	set(p, "atomic page allocations", json_object_get(live, "atomic"));
 	set(p, "those that may not use the reserve", json_object_get(live, "nowait"));
 	set(p, "those that may sleep", json_object_get(live, "may_sleep"));
-	set(p, "who was refused", json_object_get(live, "failed"));
+	set_new(p, "who was refused", first(json_object_get(live, "failed"), SHOWN_WHO));
 	set_new(p, "time of atomic allocations, ns", latency(json_object_get(live, "latency_ns")));
 	set(p, "events", json_object_get(live, "events"));
 	set(p, "free memory, pages", json_object_get(live, "zones"));

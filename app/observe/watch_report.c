@@ -14,7 +14,7 @@
 
 #include "watch.h"
 
-#define MAX_WHO 32
+#define MAX_WHO 128
 
 static json_t *
 n(uint64_t v)

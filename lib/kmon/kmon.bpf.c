@@ -29,13 +29,14 @@ const volatile __u32 gfp_attempt = 0x2000 | 0x10000;
 const volatile __u32 drop_reason_arg = 2; /* of kfree_skb; 0: this kernel tells none */
 const volatile __u32 drop_reason_none = 0;
 const volatile __u8 drop_category[KMON_REASONS];
-const volatile __u32 latency_every = 1; /* of the atomic requests one in so many is timed */
+const volatile __u32 latency_every = 1;     /* of the atomic requests one in so many is timed */
+const volatile __u64 attempt_ns = 20000000; /* a second request later than that is another matter */
+const volatile __u32 window_bits = 30;      /* of ns: the span that details are bounded in */
 
 /* All programs begin and end at one instant, though it takes a while to attach them. */
 int counting = 0;
 
-#define ATTEMPT_NS     20000000ULL /* a second request later than that is another matter */
-#define DETAILS_SECOND 200         /* a CPU's */
+#define DETAILS_WINDOW 200 /* a CPU's */
 
 /* The two that are read at every sample lie in memory that the process maps: a look at a per-CPU map would be a system call
  * that allocates room for all CPUs, at high order, which is what is being watched. */
@@ -157,11 +158,11 @@ count_failure(struct kmon_alloc *a, const struct kmon_attempt *r, __u32 kind)
 	return 0;
 }
 
-/* A record with the stack, so many a second that a storm of failures costs no more than its count. */
+/* A record with the stack, so many in a span that a storm of failures costs no more than its count. */
 static __always_inline void
 tell(void *ctx, struct kmon_alloc *a, const struct kmon_attempt *r)
 {
-	__u64 window = r->ns >> 30;
+	__u64 window = r->ns >> (window_bits & 63);
 	struct kmon_failure *f;
 	long got;
 
@@ -169,7 +170,7 @@ tell(void *ctx, struct kmon_alloc *a, const struct kmon_attempt *r)
 		a->window = window;
 		a->details_used = 0;
 	}
-	f = a->details_used < DETAILS_SECOND ? bpf_ringbuf_reserve(&details, sizeof(*f), 0) : NULL;
+	f = a->details_used < DETAILS_WINDOW ? bpf_ringbuf_reserve(&details, sizeof(*f), 0) : NULL;
 	if (!f) {
 		a->details_lost++;
 		return;
@@ -200,7 +201,7 @@ static __always_inline int
 is_second(const struct kmon_attempt *first, const struct kmon_attempt *r)
 {
 	if (first->pid != r->pid || ((first->gfp ^ r->gfp) & gfp_high) ||
-		r->ns - first->ns >= ATTEMPT_NS)
+		r->ns - first->ns >= attempt_ns)
 		return 0;
 	return r->order < first->order || (r->order == first->order && !is_attempt(r->gfp));
 }
@@ -215,7 +216,7 @@ resolve(struct kmon_alloc *a, const struct kmon_attempt *r, int served)
 	if (is_second(first, r)) {
 		first->valid = 0;
 		count_failure(a, first, served ? KMON_FALLBACK : KMON_SUPERSEDED);
-	} else if (r->ns - first->ns >= ATTEMPT_NS) {
+	} else if (r->ns - first->ns >= attempt_ns) {
 		first->valid = 0;
 		count_failure(a, first, KMON_UNRESOLVED);
 	}

@@ -223,18 +223,24 @@ find_alloc_function(const struct btf *btf)
 	return NULL;
 }
 
-int
-kmon_names_init(struct kmon_names *n)
+/* All that is freed as dropped is, then, for no stated reason. */
+static int
+add_no_reasons(struct kmon_names *n)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
+	return add_reason(REASON_PREFIX "NOT_SPECIFIED", 0, n);
+}
+
+int
+kmon_names_read(struct kmon_names *n, const struct btf *btf)
+{
 	int err;
 
-	if (btf == NULL)
-		return errno == ENOMEM ? -ENOMEM : -ENOTSUP;
 	memset(n->category, KMON_DROP_OTHER, sizeof(n->category));
 	n->category[0] = KMON_DROP_NONE;
 	err = enum_walk_name(btf, "skb_drop_reason", add_reason, n);
-	if (err == 0 || err == -ENOENT)
+	if (err == -ENOENT)
+		err = add_no_reasons(n);
+	if (err == 0)
 		err = enum_walk_name(btf, "skb_drop_reason_subsys", add_subsystem, n);
 	if (err == 0 || err == -ENOENT)
 		err = enum_walk_name(btf, "migratetype", add_type, n);
@@ -245,8 +251,20 @@ kmon_names_init(struct kmon_names *n)
 		n->tracepoint[p] = kmon_tracepoint(p)
 					   ? tracepoint_proto(btf, kmon_tracepoint(p)) != NULL
 					   : n->alloc_function != NULL;
-	btf__free(btf);
 	return err == -ENOENT ? 0 : err;
+}
+
+int
+kmon_names_init(struct kmon_names *n)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int err;
+
+	if (btf == NULL)
+		return errno == ENOMEM ? -ENOMEM : -ENOTSUP;
+	err = kmon_names_read(n, btf);
+	btf__free(btf);
+	return err;
 }
 
 void

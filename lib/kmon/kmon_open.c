@@ -80,6 +80,13 @@ wanted(struct lab_kmon *k, int p)
 	return column_of(k, p)->on;
 }
 
+static bool
+is_faulty(const struct lab_kmon *k, int p, enum lab_kmon_fault_kind kind)
+{
+	return k->fault.column && k->fault.kind == kind && programs[p].column &&
+	       !strcmp(programs[p].column, k->fault.column);
+}
+
 static void
 columns_init(struct lab_kmon *k, const struct lab_kmon_opts *opts)
 {
@@ -90,7 +97,7 @@ columns_init(struct lab_kmon *k, const struct lab_kmon_opts *opts)
 		c->source =
 			programs[p].tracepoint ? programs[p].tracepoint : k->names.alloc_function;
 		c->on = true;
-		if (!k->names.tracepoint[p])
+		if (!k->names.tracepoint[p] || is_faulty(k, p, LAB_KMON_FAULT_ABSENT))
 			leave_out(k, p, "this kernel has no %s to attach to",
 				programs[p].tracepoint ? programs[p].tracepoint : "known function");
 	}
@@ -111,9 +118,35 @@ fill_rodata(const struct lab_kmon *k, const struct lab_kmon_opts *opts, struct k
 	skel->rodata->drop_reason_none = n->unspecified;
 	memcpy((void *)skel->rodata->drop_category, n->category, sizeof(n->category));
 	skel->rodata->latency_every = opts->latency_every;
+	if (opts->attempt_ns)
+		skel->rodata->attempt_ns = opts->attempt_ns;
+	if (opts->window_bits)
+		skel->rodata->window_bits = opts->window_bits;
 }
 
-/* Load the programs that select() names. NULL with errno. */
+/* A program on a function that the kernel has none of, or of a kind whose verifier asks for a function. */
+static int
+spoil(struct bpf_program *prog, int p)
+{
+	if (programs[p].tracepoint == NULL)
+		return bpf_program__set_attach_target(prog, 0, "no_such_function");
+	return bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING);
+}
+
+static int
+choose(struct lab_kmon *k, struct bpf_program *prog, int p, bool on)
+{
+	int err = 0;
+
+	bpf_program__set_autoload(prog, on);
+	if (on && programs[p].tracepoint == NULL)
+		err = bpf_program__set_attach_target(prog, 0, k->names.alloc_function);
+	if (on && !err && is_faulty(k, p, LAB_KMON_FAULT_REFUSED))
+		err = spoil(prog, p);
+	return err;
+}
+
+/* Load the programs that are wanted; of them one alone, if only is not negative. NULL with errno. */
 static struct kmon_bpf *
 load(struct lab_kmon *k, const struct lab_kmon_opts *opts, int only, char *log, size_t log_len)
 {
@@ -131,9 +164,7 @@ load(struct lab_kmon *k, const struct lab_kmon_opts *opts, int only, char *log, 
 			bpf_object__find_program_by_name(skel->obj, programs[p].program);
 		bool on = wanted(k, p) && (only < 0 || only == p);
 
-		bpf_program__set_autoload(prog, on);
-		if (on && programs[p].tracepoint == NULL)
-			err = bpf_program__set_attach_target(prog, 0, k->names.alloc_function);
+		err = choose(k, prog, p, on);
 		if (on && log)
 			bpf_program__set_log_buf(prog, log, log_len);
 	}
@@ -178,6 +209,15 @@ probe(struct lab_kmon *k, const struct lab_kmon_opts *opts, int p, char *log)
 	return err;
 }
 
+/* What a program that the kernel does not take means for the whole. */
+static int
+consequence(int p, int err)
+{
+	if (err == 0 || !programs[p].required)
+		return 0;
+	return err == -EPERM ? err : -ENOTSUP;
+}
+
 /* @return 0, or the error of the first that cannot be done without */
 static int
 load_what_it_takes(struct lab_kmon *k, const struct lab_kmon_opts *opts)
@@ -185,6 +225,10 @@ load_what_it_takes(struct lab_kmon *k, const struct lab_kmon_opts *opts)
 	char *log;
 	int err = 0;
 
+	for (int p = 0; p < NR_PROGRAMS; p++) {
+		if (programs[p].required && !wanted(k, p))
+			return -ENOTSUP;
+	}
 	k->skel = load(k, opts, -1, NULL, 0);
 	if (k->skel)
 		return 0;
@@ -192,10 +236,9 @@ load_what_it_takes(struct lab_kmon *k, const struct lab_kmon_opts *opts)
 	if (log == NULL)
 		return -ENOMEM;
 	for (int p = 0; p < NR_PROGRAMS && !err; p++) {
-		if (!wanted(k, p))
-			err = programs[p].required ? -ENOTSUP : 0;
-		else if ((err = probe(k, opts, p, log)) != 0 && err != -ENOMEM)
-			err = !programs[p].required ? 0 : err == -EPERM ? err : -ENOTSUP;
+		err = wanted(k, p) ? probe(k, opts, p, log) : 0;
+		if (err != -ENOMEM)
+			err = consequence(p, err);
 	}
 	free(log);
 	if (err)
@@ -215,6 +258,8 @@ attach(struct lab_kmon *k, int p)
 {
 	const char *tp = programs[p].tracepoint;
 
+	if (is_faulty(k, p, LAB_KMON_FAULT_UNATTACHABLE))
+		tp = "no_such_tracepoint";
 	k->link[p] = tp ? bpf_program__attach_raw_tracepoint(program(k, p), tp)
 			: bpf_program__attach_trace(program(k, p));
 	if (k->link[p])
@@ -228,9 +273,9 @@ static int
 attach_all(struct lab_kmon *k)
 {
 	for (int p = 0; p < NR_PROGRAMS; p++) {
-		int err = wanted(k, p) ? attach(k, p) : 0;
+		int err = consequence(p, wanted(k, p) ? attach(k, p) : 0);
 
-		if (err && programs[p].required)
+		if (err)
 			return err;
 	}
 	/* an end is of no use without its beginning */
@@ -327,6 +372,8 @@ open_all(struct lab_kmon *k, const struct lab_kmon_opts *opts, char *why, size_t
 	k->nr_cpus = libbpf_num_possible_cpus();
 	if (k->nr_cpus <= 0)
 		return -ENOTSUP;
+	if (opts->fault)
+		k->fault = *opts->fault;
 	columns_init(k, opts);
 	err = load_what_it_takes(k, opts);
 	if (!err)
@@ -430,6 +477,9 @@ lab_kmon_update_missed(struct lab_kmon *k)
 	}
 }
 
+_Static_assert((int)LAB_KMON_COMPACTION_END == PROGRAM_COMPACTION_END,
+	"the programs on tracepoints, in one order");
+
 int
 lab_kmon_test_run(
 	struct lab_kmon *k, enum lab_kmon_program which, unsigned int cpu, const uint64_t args[5])
@@ -437,7 +487,7 @@ lab_kmon_test_run(
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = 5 * sizeof(args[0]),
 		.flags = BPF_F_TEST_RUN_ON_CPU, .cpu = cpu);
 
-	if ((int)which < 0 || (int)which > PROGRAM_NAPI_POLL)
+	if ((int)which < 0 || (int)which > PROGRAM_COMPACTION_END)
 		return -EINVAL;
 	if (!wanted(k, (int)which))
 		return -ENOTSUP;

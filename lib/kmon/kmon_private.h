@@ -63,6 +63,7 @@ struct lab_kmon {
 	struct kmon_bpf *skel;
 	struct bpf_link *link[NR_PROGRAMS];
 	struct lab_kmon_column column[NR_COLUMNS];
+	struct lab_kmon_fault fault; /* column NULL: none */
 	struct kmon_names names;
 	struct kmon_symbols symbols;
 	int nr_cpus;
@@ -77,7 +78,9 @@ struct lab_kmon {
 /** The tracepoint of a program; NULL for those on a function. */
 const char *kmon_tracepoint(enum kmon_program p);
 
-/** @return 0, -ENOTSUP (no BTF), -ENOMEM */
+/** What a BTF tells; n is all zero. @return 0, -ENOMEM */
+int kmon_names_read(struct kmon_names *n, const struct btf *btf);
+/** What the running kernel's does. @return 0, -ENOTSUP (no BTF), -ENOMEM */
 int kmon_names_init(struct kmon_names *n);
 void kmon_names_fini(struct kmon_names *n);
 

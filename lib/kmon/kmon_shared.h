@@ -76,7 +76,7 @@ struct kmon_alloc {
 	kmon_u64 failed[KMON_CLASSES][KMON_KINDS][KMON_ORDERS];
 	kmon_u64 keys_lost;    /**< failures that the table of failures had no room for */
 	kmon_u64 details_lost; /**< terminal failures without a record in the ring */
-	kmon_u64 window;       /**< second that details_used counts in */
+	kmon_u64 window;       /**< span of time that details_used counts in */
 	kmon_u64 details_used;
 	struct kmon_attempt attempt;
 } __attribute__((aligned(KMON_CACHE_LINE)));

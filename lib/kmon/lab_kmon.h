@@ -134,10 +134,28 @@ struct lab_kmon_column {
 	uint64_t missed; /**< events while the program ran on the same CPU already; after a read */
 };
 
+/** What a kernel may do to a program, for tests. */
+enum lab_kmon_fault_kind {
+	LAB_KMON_FAULT_ABSENT,       /**< have no such tracepoint */
+	LAB_KMON_FAULT_REFUSED,      /**< not take the program */
+	LAB_KMON_FAULT_UNATTACHABLE, /**< take it and not attach it */
+};
+
+/** The program that it does so to. */
+struct lab_kmon_fault {
+	const char *column; /**< by the name of its figure */
+	enum lab_kmon_fault_kind kind;
+};
+
 /** How to observe. */
 struct lab_kmon_opts {
 	unsigned int latency_every; /**< time one of so many atomic requests; 0: none */
 	bool idle; /**< load the programs, but leave them unattached, for lab_kmon_attach() or tests */
+	/** A request later than that is not the second one of an attempt, ns. 0: 20 ms. For tests, which must not hurry. */
+	uint64_t attempt_ns;
+	/** Records of failures are bounded in each span of so many ns, as a power of two. 0: 30, about a second. */
+	unsigned int window_bits;
+	const struct lab_kmon_fault *fault; /**< for tests; NULL: none */
 };
 
 /** The programs, loaded and attached. */
@@ -206,6 +224,11 @@ enum lab_kmon_program {
 	LAB_KMON_EXTFRAG,    /**< page, order, fallback order, migratetype, fallback migratetype */
 	LAB_KMON_POOL_HOLD,  /**< pool, page, count */
 	LAB_KMON_NAPI_POLL,  /**< napi, work, budget */
+	LAB_KMON_RECEIVE,    /**< skb */
+	LAB_KMON_KSWAPD_WAKEUP,    /**< node, zone, order, gfp */
+	LAB_KMON_KSWAPD_WAKE,      /**< node, zone, order */
+	LAB_KMON_COMPACTION_BEGIN, /**< the scanners' places */
+	LAB_KMON_COMPACTION_END,   /**< likewise, and what came of it */
 };
 
 /**

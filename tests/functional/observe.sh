@@ -132,6 +132,30 @@ check "its drops are those of the series" \
     [ "$(jq '[.arms[0].series.list[] | select(.name == "drops") | .values | add] | add' "$report")" = \
         "$(jq .ledger.dropped "$report")" ]
 
+# ---------------------------------------------------------------- time of atomic allocations
+
+# timed FILE PATH EVERY: the report at PATH of a FILE has as many times as one of EVERY atomic requests should give, in order.
+timed() {
+    jq -e --argjson every "$3" "$2"' | .latency_ns as $t | ([.atomic[].requests] | add // 0) as $n |
+        ([.columns[] | .missed] | add) as $missed |
+        $t.count <= ($n + $missed) / $every + (.run.cpus) and
+        $t.count >= ($n - $missed) / $every * 0.98 - .run.cpus and
+        ($t.count == 0 or ($t.min <= $t.p50 and $t.p50 <= $t.p99 and $t.p99 <= $t.max))' "$1" >/dev/null
+}
+
+why=$(jq -r '.arms[0].live.columns[] | select(.column == "latency") | .why_not // empty' "$report")
+if [ -z "$why" ]; then
+    check "of the atomic allocations one in 16 was timed" timed "$report" '.arms[0].live' 16
+    start each in_ns receiver "$observe" watch -d 1s -n veth1 -p 0 -f json --latency-every=1
+    sleep 0.3
+    in_ns sender python3 "$LAB_TMP/send.py" 9000 500
+    wait_end each
+    check "and with --latency-every=1 all of them" timed "$(log_of each)" . 1
+    check "which were some" [ "$(jq .latency_ns.count "$(log_of each)")" -gt 0 ]
+else
+    note "no allocation is timed here: $why"
+fi
+
 # ---------------------------------------------------------------- and the verdict
 
 failures=$(jq '.arms[0].live.memory.failures' "$report")

@@ -15,6 +15,17 @@ import sys
 
 TX_RING = 512  # frames of net_af_packet's ring, lost if they wait there as the generator leaves
 ARP = 8  # frames that come from this machine's own stack
+CALLERS = 128  # rows of refused callers that the report has at most
+
+# What Debian's kernels let the observer count, by series: whatever is missing there is a fault of ours.
+EVERYTHING = {"allocations", "drops", "extfrag", "pool_hold", "polled", "received", "kswapd_wakeups", "kswapd_wakes",
+              "compaction_begin", "compaction_end", "latency"}
+COLUMNS = {"6.1": EVERYTHING, "6.12": EVERYTHING}
+
+# The observer's events, and the kernel's own histograms that count the same.
+EVENTS = {"extfrag": "mm_page_alloc_extfrag", "kswapd_wakeups": "mm_vmscan_wakeup_kswapd",
+          "kswapd_wakes": "mm_vmscan_kswapd_wake", "compaction_begin": "mm_compaction_begin",
+          "compaction_end": "mm_compaction_end"}
 
 failed = False
 
@@ -41,10 +52,14 @@ class Results:
         except FileNotFoundError:
             return ""
 
-    def grown(self, read, name, until="after"):
+    def grown(self, read, name, until="after", since="before"):
         """What a counter of `name` grew by while traffic ran; until "late": when the observers had not yet ended."""
-        before, after = read(self.text(f"before/{name}")), read(self.text(f"{until}/{name}"))
+        before, after = read(self.text(f"{since}/{name}")), read(self.text(f"{until}/{name}"))
         return {key: after[key] - before.get(key, 0) for key in after}
+
+    def bounds(self, read, name, key):
+        """(least, most) that a counter grew by while it was observed, which begins before "before" and ends after "late"."""
+        return self.grown(read, name, "late")[key], self.grown(read, name, "after", "base")[key]
 
 
 def snmp(text):
@@ -64,6 +79,11 @@ def softnet(text):
     """Sums over the CPUs: packets processed, dropped at a full backlog, time squeezes."""
     rows = [[int(v, 16) for v in line.split()] for line in text.splitlines() if line.strip()]
     return {name: sum(row[i] for row in rows) for i, name in enumerate(["processed", "dropped", "squeezed"])}
+
+
+def check_within(what, observed, bounds, missed):
+    least, most = bounds
+    check(what, least - missed <= observed <= most, f"{observed}, the kernel's own {least} to {most}, {missed} missed")
 
 
 HIGH, DIRECT_RECLAIM = 0x20, 0x400  # __GFP_HIGH and __GFP_DIRECT_RECLAIM, since 5.0
@@ -86,6 +106,11 @@ def observed_failures(report):
     return {order: n for order, n in rows.items() if n > 0}
 
 
+def missed_of(report, column):
+    """Events that found the program of a column at work on their CPU: the kernel leaves these out, and counts them."""
+    return sum(c["missed"] for c in report["columns"] if c["column"] == column)
+
+
 def driver_counters(text):
     """`ethtool -S`: those of a queue as they are, for the names differ between kernels."""
     return {k.strip(): int(v) for k, v in re.findall(r"^ +(\S+): (\d+)$", text, re.M)}
@@ -100,6 +125,11 @@ def sent_frames(log):
     return sum(int(n) for n in re.findall(r'"sent": (\d+)', log))
 
 
+def tap_sent(text):
+    """Frames that QEMU took from the tap."""
+    return json.loads(text)[0]["stats64"]["tx"]["packets"]
+
+
 def check_packets(r, figures):
     eth0, udp = r.grown(pairs, "eth0"), r.grown(snmp, "snmp")
     received = json.loads(r.text("receiver.json") or '{"received": -1}')["received"]
@@ -109,9 +139,13 @@ def check_packets(r, figures):
                    softnet=r.grown(softnet, "softnet_stat"))
     check("traffic reached the guest", sent > 10000 and eth0["rx_packets"] > 10000,
           f"{sent} sent, {eth0['rx_packets']} in eth0")
-    lost = sent - eth0["rx_packets"]
-    check("eth0 counts what the generator sent, but for one ring that it left full", -ARP <= lost <= TX_RING,
-          f"{lost} of them not")
+    tap = tap_sent(r.text("tap.json"))
+    lost, late = sent - tap, tap - eth0["rx_packets"]
+    figures.update(tap=tap)
+    check("the tap sent what the generator did, but for one ring that it left full", -ARP <= lost <= TX_RING,
+          f"{lost} of {sent} not")
+    # the tap's are read when the guest is gone: this machine may have asked for its address once more
+    check("eth0 has all of it", 0 <= late <= ARP, f"{late} of {tap} not")
     check("/proc/net/snmp counts what the receiver got", udp["Udp.InDatagrams"] == received,
           f"{udp['Udp.InDatagrams']} and {received}")
     return eth0, udp
@@ -129,6 +163,104 @@ def check_refusals(r, figures):
     return atomic, len(messages)
 
 
+def check_columns(report, figures):
+    """A column that is off is never compared with anything: it must be known which are on."""
+    on = {c["column"] for c in report["columns"] if c["counted"]}
+    off = {c["column"]: c.get("why_not") for c in report["columns"] if not c["counted"]}
+    series = re.match(r"\d+\.\d+", figures["kernel"]).group()
+    figures["columns"] = sorted(on)
+    check(f"all is counted that a kernel {series} can count", COLUMNS.get(series, {"allocations", "drops"}) <= on,
+          ", ".join(sorted(on)) + (f"; not {off}" if off else ""))
+
+
+def observed_messages(text):
+    """{(comm, order, flags): messages} that the kernel wrote while it was observed."""
+    begin, end = text.find("LAB before"), text.find("LAB late")
+    text = text[max(begin, 0):end if end >= 0 else len(text)]
+    out = {}
+    for comm, order, mode in re.findall(
+            r"^\[ *[\d.]+\] (.+): page allocation failure: order:(\d+), mode:(0x[0-9a-f]+)", text, re.M):
+        out[comm, int(order), mode] = out.get((comm, int(order), mode), 0) + 1
+    return out
+
+
+def check_callers(r, report):
+    """Whoever is in the kernel's log is in the report, but for rows that are too rare to be in its list."""
+    rows = report.get("failed", [])
+    least = min(row["n"] for row in rows) if len(rows) == CALLERS else 0
+    seen = {}
+    for row in rows:
+        if row["came_to"] in ("terminal", "memcg"):
+            key = row["comm"], row["order"], row["mode"]
+            seen[key] = seen.get(key, 0) + row["n"]
+    for key, messages in observed_messages(r.text("dmesg")).items():
+        n = seen.get(key, least)
+        check("who the kernel says was refused is in the report, with order and flags", messages <= n,
+              f"{key[0]}, order {key[1]}, {key[2]}: {messages} messages, {n} refusals")
+
+
+def names(stack):
+    return {frame.split("+")[0] for frame in stack["stack"]}
+
+
+def check_stacks(report, figures):
+    stacks, told = report.get("stacks", []), report.get("not_told", {})
+    terminal = sum(row["terminal"] for row in report["atomic"])
+    kept = sum(stack["n"] for stack in stacks)
+    left_out = told.get("stacks", 0) + told.get("sorts_of_stack", 0)
+    receive = sum(stack["n"] for stack in stacks if "virtnet_poll" in names(stack))
+    refill = sum(stack["n"] for stack in stacks if "try_fill_recv" in names(stack))
+    comms = {row["comm"] for row in report["failed"]
+             if row["came_to"] == "terminal" and int(row["mode"], 16) & (HIGH | DIRECT_RECLAIM) == HIGH}
+    figures.update(stacks=kept, stacks_receive=receive, stacks_refill=refill, comms=sorted(comms))
+    check("each refused atomic page has a stack or is said to have none", kept > 0 and kept + left_out == terminal,
+          f"{kept} in {len(stacks)} sorts, {left_out} without, of {terminal}")
+    # the ring's refill itself, or the skb of a packet that would free a place in it
+    check("there are stacks of virtio_net's receiving", receive > 0, f"{receive}, {refill} of them of its refill")
+    check("ksoftirqd is among those refused", "ksoftirqd/0" in comms, ", ".join(sorted(comms)))
+
+
+def check_losses(r, report):
+    """Drops by reason, and what was received, against those who count the same elsewhere in the kernel."""
+    drops = {row["reason"]: row["entered"] + row["elsewhere"] for row in report.get("drops", [])}
+    missed = missed_of(report, "drops")
+    check_within("drops at full sockets are UDP's RcvbufErrors", drops.get("SOCKET_RCVBUFF", 0),
+                 r.bounds(snmp, "snmp", "Udp.RcvbufErrors"), missed)
+    check_within("drops for all reasons of UDP's are its InErrors",
+                 sum(drops.get(reason, 0) for reason in ("SOCKET_RCVBUFF", "PROTO_MEM", "UDP_CSUM")),
+                 r.bounds(snmp, "snmp", "Udp.InErrors"), missed)
+    check_within("drops at full backlogs are softnet_stat's", drops.get("CPU_BACKLOG", 0),
+                 r.bounds(softnet, "softnet_stat", "dropped"), missed)
+    received, missed = report["events"]["received"], missed_of(report, "received")
+    check_within("what was received is what softnet_stat processed", received,
+                 r.bounds(softnet, "softnet_stat", "processed"), missed)
+    packets, dropped = r.bounds(pairs, "eth0", "rx_packets"), r.bounds(pairs, "eth0", "rx_dropped")
+    check_within("and what eth0 did not drop", received, (packets[0] - dropped[1], packets[1] - dropped[0]), missed)
+    check_within("what NAPI polled is what eth0 counts", report["events"]["polled"], packets,
+                 missed_of(report, "polled"))
+
+
+def check_events(r, report, figures):
+    own = {name: r.bounds(pairs, "events", event) for name, event in EVENTS.items()}
+    figures["events"] = {name: [report["events"][name], *own[name]] for name in EVENTS}
+    for name, bounds in own.items():
+        check_within(f"{name} are the kernel's own", report["events"][name], bounds, missed_of(report, name))
+
+
+def check_latency(r, report, figures):
+    """One of so many atomic requests was timed."""
+    if not any(c["column"] == "latency" and c["counted"] for c in report["columns"]):
+        return
+    every, times = int(r.text("latency_every")), report["latency_ns"]
+    due = sum(row["requests"] for row in report["atomic"]) / every
+    lost, more = 0.02 * due + missed_of(report, "latency"), missed_of(report, "allocations") / every
+    figures["latency_ns"] = dict(times, every=every)
+    check("as many atomic requests were timed as was asked for", 0 < times["count"] and
+          due - 1 - lost <= times["count"] <= due + 1 + more, f"{times['count']}, {due:.0f} due, 1 of {every}")
+    check("times are in their order",
+          0 < times["min"] <= times["p50"] <= times["p90"] <= times["p99"] <= times["max"], str(times))
+
+
 def check_observer(r, figures, atomic, eth0):
     status = r.text("observe.status").strip()
     if not status and not r.text("observe.json"):
@@ -141,12 +273,22 @@ def check_observer(r, figures, atomic, eth0):
     seen = observed_failures(report)
     figures["observed_atomic"] = seen
     figures["observer_cost_percent"] = report["run"]["cost_percent"]
-    # a program that would have run within another one was left out by the kernel, and is counted
-    missed = sum(c["missed"] for c in report["columns"] if c["column"] == "allocations")
+    missed = missed_of(report, "allocations")
     off = sum(abs(seen.get(o, 0) - atomic.get(o, 0)) for o in set(seen) | set(atomic))
     figures["observer_missed"] = missed
     check("its refused atomic allocations are the kernel's own, order by order", off <= missed,
           f"{seen} and {atomic}, {missed} events missed")
+    check_columns(report, figures)
+    check_callers(r, report)
+    if sum(row["terminal"] for row in report["atomic"]) > 0:
+        check_stacks(report, figures)
+    check_losses(r, report)
+    check_events(r, report, figures)
+    check_latency(r, report, figures)
+    check_device(r, report, figures, eth0)
+
+
+def check_device(r, report, figures, eth0):
     nic = next((n for n in report["nics"] if n["device"] == "eth0"), None)
     drops = queue_drops(r.grown(driver_counters, "ethtool"))
     figures.update(driver_drops=drops, qstats={k: v for k, v in (nic or {}).items() if k.startswith("qstats_")})
