@@ -69,19 +69,22 @@ diag_may_use(const struct lab_diag_report *r, const struct lab_diag_zone *z, lab
 
 /**
  * Which kinds of zones the kernel was built with: lowmem_reserve[] has an entry for each, but names
- * none. Normal and Movable are always there; those that the text shows are; and as many of the
- * others as are missing, in the order in which they are likely.
+ * none. Normal and Movable are always there; those that the text shows are, or HighMem, which a request for
+ * others does not list but which is counted; and as many of the others as are missing, in the order in which they
+ * are likely.
  */
 static unsigned int
 types_built(const struct lab_diag_report *r, unsigned int n)
 {
 	unsigned int types = types_seen(r) | 1U << LAB_DIAG_NORMAL | 1U << LAB_DIAG_MOVABLE;
-	const bool highmem = types & 1U << LAB_DIAG_HIGHMEM;
+	const bool highmem = r->highmem || types & 1U << LAB_DIAG_HIGHMEM;
 	const enum lab_diag_zone_type likely_64[] = {
 		LAB_DIAG_DMA, LAB_DIAG_DMA32, LAB_DIAG_DEVICE, LAB_DIAG_HIGHMEM};
 	const enum lab_diag_zone_type likely_32[] = {
 		LAB_DIAG_DMA, LAB_DIAG_DEVICE, LAB_DIAG_DMA32, LAB_DIAG_HIGHMEM};
 
+	if (highmem)
+		types |= 1U << LAB_DIAG_HIGHMEM;
 	for (unsigned int i = 0; i < 4 && (unsigned int)__builtin_popcount(types) < n; i++)
 		types |= 1U << (highmem ? likely_32[i] : likely_64[i]);
 	return types;
