@@ -391,7 +391,8 @@ kept_pages(struct context *c)
 	PRINT(ch->effect,
 		"when a request that may reclaim is about to fail; at most 1%% of a zone (and a "
 		"pageblock before 6.12, where zones under 200 MiB keep none)");
-	PRINT(ch->side_effect, "-");
+	PRINT(ch->side_effect,
+		"none, as nothing is set; a request that may not reclaim gains nothing");
 }
 
 /* ------------------------------------------------------------------------ all */
