@@ -184,17 +184,34 @@ spared_boost(const struct lab_diag_zone *z, const struct diag_request *rq, unsig
 	return (unsigned long)(z->boost < z->min ? z->boost : z->min);
 }
 
+/** A rule of old that lab_watermark_ok() has not: a quarter off without half off before. */
+static long
+old_quarter_off(enum lab_diag_rules rules, unsigned int flags, long mark)
+{
+	bool off = rules != LAB_DIAG_RULES_6_3 && (flags & LAB_ALLOC_NON_BLOCK) &&
+		   !(flags & LAB_ALLOC_MIN_RESERVE);
+
+	return off ? mark - mark / 4 : mark;
+}
+
 /** The mark that a request is held to, before its share. */
 static unsigned long
 mark_of(const struct lab_diag_zone *z, const struct diag_request *rq, unsigned int flags)
 {
 	long mark = z->min - (long)spared_boost(z, rq, flags);
 
-	/* a rule of old that lab_watermark_ok() has not: a quarter off without half off before */
-	if (rq->rules != LAB_DIAG_RULES_6_3 && (flags & LAB_ALLOC_NON_BLOCK) &&
-		!(flags & LAB_ALLOC_MIN_RESERVE))
-		mark -= mark / 4;
-	return (unsigned long)mark;
+	return (unsigned long)old_quarter_off(rq->rules, flags, mark);
+}
+
+long
+diag_share(enum lab_diag_rules rules, unsigned int flags, long mark)
+{
+	struct lab_free_counts none = {0};
+	struct lab_verdict v;
+
+	lab_watermark_ok(
+		&none, 0, (unsigned long)old_quarter_off(rules, flags, mark), 0, flags, &v);
+	return v.min;
 }
 
 /**
