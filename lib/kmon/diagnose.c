@@ -50,12 +50,6 @@ choose_zone(const struct lab_diag_report *r, struct lab_diagnosis *d)
 
 /* -------------------------------------------------------------------- notes */
 
-static bool
-in_versions(const struct lab_diag_report *r, int minor_from, int minor_to)
-{
-	return r->major == 5 && r->minor >= minor_from && r->minor <= minor_to;
-}
-
 static void
 note_figures(const struct lab_diag_report *r, struct lab_diagnosis *d)
 {
@@ -71,7 +65,8 @@ note_figures(const struct lab_diag_report *r, struct lab_diagnosis *d)
 		diag_note(d, "The text does not say in which lists the free blocks are (kernels "
 			     "since 3.8 "
 			     "do); all are taken as usable.");
-	if (z->boost == LAB_DIAG_UNKNOWN && in_versions(r, 0, 12))
+	/* there is a boost since 5.0, and it is printed since 5.16 */
+	if (z->boost == LAB_DIAG_UNKNOWN && r->major >= 5)
 		diag_note(d, "This kernel prints min with the watermark boost in it and does not "
 			     "say how "
 			     "much that is.");

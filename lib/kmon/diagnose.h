@@ -64,12 +64,18 @@ void diag_decode_gfp(const struct lab_diag_report *r, struct lab_diagnosis *d);
 /** ALLOC_* flags of a request by these rules. */
 unsigned int diag_alloc_flags(enum lab_diag_rules rules, lab_gfp_t gfp, unsigned int order);
 
+/** "3/8 of min": what a request with these flags is held to. */
+const char *diag_share_text(enum lab_diag_rules rules, unsigned int flags);
+
 /** A request to be judged. */
 struct diag_request {
 	enum lab_diag_rules rules;
 	lab_gfp_t gfp;
 	unsigned int order;
 };
+
+/** The same in pages, of a mark of so many. */
+long diag_share(enum lab_diag_rules rules, unsigned int flags, long mark);
 
 /** May the request take pages of the zone at all? */
 bool diag_may_use(const struct lab_diag_report *r, const struct lab_diag_zone *z, lab_gfp_t gfp);

@@ -14,6 +14,9 @@
 #include "diagnose.h"
 #include "lab_base.h"
 
+/* Of kB and pages: far above any figure, and far below overflow. */
+#define MOST (1L << 50)
+
 /** What the changes are worked out from. */
 struct context {
 	const struct lab_diag_report *r;
@@ -67,6 +70,72 @@ kb(const struct context *c, long pages)
 	return pages * (long)c->r->page_kb;
 }
 
+/* ------------------------------------------------------------ changed figures */
+
+/** What of min is a boost, and so nobody's setting. */
+static long
+boost_of(const struct lab_diag_zone *z)
+{
+	return z->boost > 0 && z->boost < z->min ? z->boost : 0;
+}
+
+/** a * b / c, rounded up or not, without overflow for figures that only a broken text has. */
+static long
+scaled(long a, long b, long c, bool up)
+{
+	__int128 v = (__int128)a * b;
+
+	c = c > 0 ? c : 1;
+	v = up ? (v + c - 1) / c : v / c;
+	return v < MOST ? (long)v : MOST;
+}
+
+static bool
+opens(const struct context *c, const struct lab_diag_zone *z)
+{
+	struct lab_diag_zone_verdict v;
+
+	diag_judge(c->r, z, c->rq, &v);
+	return v.gate == LAB_DIAG_OPEN;
+}
+
+/** Would it pass with min higher by so many pages? All others then leave as many more free; as single pages, for want
+ *  of knowledge. */
+static bool
+opens_with_min(const struct context *c, long more)
+{
+	struct lab_diag_zone z = *c->z;
+
+	z.min += more;
+	z.free += more;
+	z.blocks[0] += (unsigned long)more;
+	return opens(c, &z);
+}
+
+/** Would it pass if the zone kept only so many pages for those who can use no other? */
+static bool
+opens_with_reserve(const struct context *c, long pages)
+{
+	struct lab_diag_zone z = *c->z;
+
+	for (unsigned int i = 0; i < z.nr_reserves; i++)
+		z.lowmem_reserve[i] = pages;
+	return opens(c, &z);
+}
+
+/** Is it sure that the request would have passed? Pages may be enough, and a block not be there. */
+static enum lab_diag_helps
+sure(bool passes)
+{
+	return passes ? LAB_DIAG_HELPS : LAB_DIAG_MAY_HELP;
+}
+
+static const char *
+unless_sure(bool passes)
+{
+	return passes ? "" : "; but a block of that order must be among them, too";
+}
+
 /* ------------------------------------------------------------ min_free_kbytes */
 
 /** min_free_kbytes is spread over the zones by size: what the text shows of them, added up. */
@@ -81,35 +150,30 @@ min_free_kbytes(const struct lab_diag_report *r)
 		const struct lab_diag_zone *z = &r->zones[i];
 
 		if (z->min > 0 && z->type <= LAB_DIAG_NORMAL)
-			pages += z->min - (z->boost > 0 && z->boost < z->min ? z->boost : 0);
+			pages += z->min - boost_of(z);
 	}
 	return pages * (long)r->page_kb;
 }
 
-/** What of a mark stays out of the request's reach: the gate's own answer. */
+/** What of a mark is for such requests alone. */
 static long
-share_of(const struct context *c, long mark)
+depth(const struct context *c, long mark)
 {
-	struct lab_free_counts none = {0};
-	struct lab_verdict v;
-
-	lab_watermark_ok(&none, 0, (unsigned long)mark, 0, c->v->v.alloc_flags, &v);
-	return v.min;
+	return mark - diag_share(c->rq->rules, c->v->v.alloc_flags, mark);
 }
 
 /** The smallest mark that keeps `pages` more for the request alone than min does now. */
 static long
 mark_with(const struct context *c, long pages)
 {
-	long min = c->v->v.mark > 0 ? c->v->v.mark : 1;
-	long depth = min - share_of(c, min) + pages, low = min, high = min;
+	long low = c->v->v.mark, high = low > 0 ? low : 1, wanted = depth(c, low) + pages;
 
-	while (high - share_of(c, high) < depth && high < DIAG_MAX_FIGURE)
+	while (depth(c, high) < wanted && high < DIAG_MAX_FIGURE)
 		high *= 2;
 	while (low < high) {
 		long mid = low + (high - low) / 2;
 
-		if (mid - share_of(c, mid) < depth)
+		if (depth(c, mid) < wanted)
 			low = mid + 1;
 		else
 			high = mid;
@@ -126,34 +190,40 @@ round_up(long kbytes)
 	return (kbytes + unit - 1) / unit * unit;
 }
 
-/** kbytes * mark / min, without overflow for figures that only a broken text has. */
-static long
-scaled(long kbytes, long mark, long min)
+/** For a request that has no part of min for itself. */
+static void
+min_free_is_no_reserve(struct context *c, long now)
 {
-	return (long)((__int128)kbytes * mark / (min > 0 ? min : 1));
+	struct lab_diag_change *ch = add(c, LAB_DIAG_MAY_HELP);
+
+	if (ch == NULL)
+		return;
+	PRINT(ch->what, "vm.min_free_kbytes (now about %ld)", now);
+	PRINT(ch->effect,
+		"this request is held to all of min, so a larger min refuses it earlier; what can "
+		"help is that kswapd starts earlier too");
+	PRINT(ch->side_effect, "that much memory is never page cache");
 }
 
 static void
 raise_min_free(struct context *c)
 {
-	long now = min_free_kbytes(c->r), to, mark;
+	long now = min_free_kbytes(c->r), mark = c->v->v.mark, min = c->z->min - boost_of(c->z);
+	long to, more;
 	struct lab_diag_change *ch;
-	bool reserves = share_of(c, 1024) < 1024;
+	bool passes;
 
-	if (!reserves) {
-		ch = add(c, LAB_DIAG_MAY_HELP);
-		if (ch == NULL)
-			return;
-		PRINT(ch->what, "vm.min_free_kbytes (now about %ld)", now);
-		PRINT(ch->effect,
-			"this request is held to all of min, so a larger min refuses it earlier; "
-			"what can help is that kswapd starts earlier too");
-		PRINT(ch->side_effect, "that much memory is never page cache");
+	if (depth(c, 1024) == 0 || min <= 0 || now <= 0) {
+		min_free_is_no_reserve(c, now);
 		return;
 	}
-	mark = mark_with(c, c->v->lacks);
-	to = round_up(scaled(now, mark, c->v->v.mark));
-	ch = add(c, LAB_DIAG_HELPS);
+	more = mark_with(c, c->v->lacks) - mark;
+	to = round_up(scaled(now, min + more, min, true));
+	if (to <= now) /* figures of no machine */
+		return;
+	more = scaled(min, to, now, false) - min; /* a boost stays what it is */
+	passes = opens_with_min(c, more);
+	ch = add(c, sure(passes));
 	if (ch == NULL)
 		return;
 	PRINT(ch->what, "vm.min_free_kbytes = %ld (now %s%ld)", to,
@@ -162,10 +232,9 @@ raise_min_free(struct context *c)
 		"min of this zone becomes about %ld kB; of it %ld kB are for requests like this "
 		"one alone, "
 		"against %ld kB now: enough for this request if the burst had met it full; a "
-		"longer burst needs more",
-		kb(c, scaled(c->v->v.mark, to, now)),
-		kb(c, scaled(c->v->v.mark - share_of(c, c->v->v.mark), to, now)),
-		kb(c, c->v->v.mark - share_of(c, c->v->v.mark)));
+		"longer burst needs more%s",
+		kb(c, c->z->min + more), kb(c, depth(c, mark + more)), kb(c, depth(c, mark)),
+		unless_sure(passes));
 	PRINT(ch->side_effect,
 		"low and high rise with it: %ld kB and more that are never page cache; over some "
 		"5%% of the "
@@ -288,7 +357,10 @@ other_flags(struct context *c)
 			return;
 		PRINT(ch->what, "in the caller: without __GFP_NOMEMALLOC");
 		PRINT(ch->effect,
-			"it is then held to 3/8 of min, and the same figures would have served it");
+			"it is then held to %s, and the same figures would have served it",
+			diag_share_text(
+				c->rq->rules, diag_alloc_flags(c->rq->rules,
+						      gfp & ~__LAB_GFP_NOMEMALLOC, c->rq->order)));
 		PRINT(ch->side_effect, "it takes from what others' atomic requests live on");
 	}
 }
@@ -305,29 +377,29 @@ static void
 lower_reserve(struct context *c)
 {
 	long reserve = c->v->v.lowmem_reserve, room = c->v->v.free - c->v->v.min - 1;
-	long ratio = c->r->ratio[c->z->type], to;
+	long ratio = c->r->ratio[c->z->type], above, to;
 	struct lab_diag_change *ch;
+	bool passes;
 
 	if (room < 0 || reserve <= 0)
 		return;
 	if (ratio <= 0)
 		ratio = c->z->type == LAB_DIAG_NORMAL ? 32 : 256;
-	/* the protection is what lies above, divided by the ratio and cut off: so it may be one more */
-	to = room == 0 ? 0 : scaled(ratio, reserve + 1, room) + 1;
-	ch = add(c, LAB_DIAG_HELPS);
+	/* the protection is the pages that lie above, divided by the ratio and cut off: at most so many they are */
+	above = scaled(ratio, reserve + 1, 1, false) - 1;
+	to = above / (room + 1) + 1;
+	if (to > INT32_MAX) /* more than can be set: of no text that is whole */
+		return;
+	passes = opens_with_reserve(c, above / to);
+	ch = add(c, sure(passes));
 	if (ch == NULL)
 		return;
 	PRINT(ch->what, "vm.lowmem_reserve_ratio: %ld for %s (%s %ld)", to, ratio_zone(c),
 		c->r->ratio[c->z->type] > 0 ? "now" : "by default", ratio);
-	if (to > 0)
-		PRINT(ch->effect,
-			"the zone then keeps about %ld kB from such requests in place of %ld kB, "
-			"and its free pages would have served this one",
-			kb(c, scaled(reserve, ratio, to)), kb(c, reserve));
-	else
-		PRINT(ch->effect,
-			"0 switches this zone's protection off (since 4.18); it would then have "
-			"served the request");
+	PRINT(ch->effect,
+		"the zone then keeps about %ld kB from such requests in place of %ld kB, and its "
+		"free pages would have been enough for this one%s",
+		kb(c, above / to), kb(c, reserve), unless_sure(passes));
 	PRINT(ch->side_effect, "devices that can only use %s may find it full", ratio_zone(c));
 }
 
@@ -391,7 +463,8 @@ kept_pages(struct context *c)
 	PRINT(ch->effect,
 		"when a request that may reclaim is about to fail; at most 1%% of a zone (and a "
 		"pageblock before 6.12, where zones under 200 MiB keep none)");
-	PRINT(ch->side_effect, "-");
+	PRINT(ch->side_effect,
+		"none, as nothing is set; a request that may not reclaim gains nothing");
 }
 
 /* ------------------------------------------------------------------------ all */

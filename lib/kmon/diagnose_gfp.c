@@ -302,8 +302,8 @@ diag_alloc_flags(enum lab_diag_rules rules, lab_gfp_t gfp, unsigned int order)
 	return flags;
 }
 
-static const char *
-share_text(enum lab_diag_rules rules, unsigned int flags)
+const char *
+diag_share_text(enum lab_diag_rules rules, unsigned int flags)
 {
 	if (flags & LAB_ALLOC_NO_WATERMARKS)
 		return "no mark";
@@ -335,5 +335,5 @@ diag_decode_gfp(const struct lab_diag_report *r, struct lab_diagnosis *d)
 		sizeof(d->gfp_text));
 	d->alloc_flags =
 		diag_alloc_flags(d->rules, d->gfp, r->order > 0 ? (unsigned int)r->order : 0);
-	snprintf(d->share, sizeof(d->share), "%s", share_text(d->rules, d->alloc_flags));
+	snprintf(d->share, sizeof(d->share), "%s", diag_share_text(d->rules, d->alloc_flags));
 }

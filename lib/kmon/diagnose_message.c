@@ -203,16 +203,17 @@ is_allocator(const char *s, size_t len)
 		"__get_free_pages", "__kmalloc", "__kmem_cache_alloc", "__napi_alloc",
 		"__netdev_alloc", "__page_frag_alloc", "__page_pool_", "__perform_reclaim",
 		"__slab_alloc", "_cond_resched", "alloc_frozen_pages", "bpf_trampoline_",
-		"build_skb", "__build_skb", "napi_build_skb", "napi_skb_cache_get", "alloc_page",
-		"alloc_page_interleave", "alloc_pages", "alloc_skb", "alloc_slab", "allocate_slab",
-		"cache_alloc_refill", "cache_grow", "drain_all_pages", "drain_local_pages",
-		"drain_pages", "dump_backtrace", "dump_stack", "fallback_alloc", "folio_alloc",
-		"get_free_page", "get_page_from_freelist", "get_zeroed_page", "kasan_", "kmalloc",
-		"kmalloc_reserve", "kmem_cache_alloc", "kmem_getpages", "memset", "napi_alloc",
-		"netdev_alloc", "new_slab", "page_alloc_cpu_notify", "page_frag_alloc",
-		"page_pool_", "set_track", "shmem_alloc_", "show_regs", "show_stack", "show_trace",
-		"skb_page_frag_refill", "slab_alloc", "try_to_free_pages", "unwind_backtrace",
-		"warn_alloc", "zone_watermark"};
+		"build_skb", "__build_skb", "__pcs_replace_empty", "napi_build_skb",
+		"napi_skb_cache_get", "alloc_page", "alloc_page_interleave", "alloc_pages",
+		"alloc_skb", "alloc_slab", "allocate_slab", "cache_alloc_refill", "cache_grow",
+		"dma_generic_alloc", "drain_all_pages", "drain_local_pages", "drain_pages",
+		"dump_backtrace", "dump_stack", "fallback_alloc", "folio_alloc", "get_free_page",
+		"get_page_from_freelist", "get_zeroed_page", "kasan_", "kmalloc", "kmalloc_reserve",
+		"kmem_cache_alloc", "kmem_getpages", "memset", "napi_alloc", "netdev_alloc",
+		"new_slab", "page_alloc_cpu_notify", "page_frag_alloc", "page_pool_",
+		"refill_objects", "set_track", "shmem_alloc_", "show_regs", "show_stack",
+		"show_trace", "skb_page_frag_refill", "slab_alloc", "try_to_free_pages",
+		"unwind_backtrace", "warn_alloc", "zone_watermark"};
 
 	for (size_t i = 0; i < LAB_ARRAY_SIZE(prefixes); i++) {
 		size_t n = strlen(prefixes[i]);
@@ -302,6 +303,9 @@ read_keyword(struct reader *rd, const struct diag_token *t)
 		rd->release_left = 40;
 		return true;
 	}
+	if (diag_token_is(t, "HighMem/MovableOnly") && diag_token_is(before, "pages"))
+		rd->r.highmem |=
+			diag_number(rd->before[1].s, rd->before[1].s + rd->before[1].len, NULL) > 0;
 	if (diag_token_is(before, "CPU:") && rd->r.cpu < 0) {
 		long cpu = diag_number(t->s, t->s + t->len, NULL);
 

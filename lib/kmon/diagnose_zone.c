@@ -69,19 +69,22 @@ diag_may_use(const struct lab_diag_report *r, const struct lab_diag_zone *z, lab
 
 /**
  * Which kinds of zones the kernel was built with: lowmem_reserve[] has an entry for each, but names
- * none. Normal and Movable are always there; those that the text shows are; and as many of the
- * others as are missing, in the order in which they are likely.
+ * none. Normal and Movable are always there; those that the text shows are, or HighMem, which a request for
+ * others does not list but which is counted; and as many of the others as are missing, in the order in which they
+ * are likely.
  */
 static unsigned int
 types_built(const struct lab_diag_report *r, unsigned int n)
 {
 	unsigned int types = types_seen(r) | 1U << LAB_DIAG_NORMAL | 1U << LAB_DIAG_MOVABLE;
-	const bool highmem = types & 1U << LAB_DIAG_HIGHMEM;
+	const bool highmem = r->highmem || types & 1U << LAB_DIAG_HIGHMEM;
 	const enum lab_diag_zone_type likely_64[] = {
 		LAB_DIAG_DMA, LAB_DIAG_DMA32, LAB_DIAG_DEVICE, LAB_DIAG_HIGHMEM};
 	const enum lab_diag_zone_type likely_32[] = {
 		LAB_DIAG_DMA, LAB_DIAG_DEVICE, LAB_DIAG_DMA32, LAB_DIAG_HIGHMEM};
 
+	if (highmem)
+		types |= 1U << LAB_DIAG_HIGHMEM;
 	for (unsigned int i = 0; i < 4 && (unsigned int)__builtin_popcount(types) < n; i++)
 		types |= 1U << (highmem ? likely_32[i] : likely_64[i]);
 	return types;
@@ -181,17 +184,34 @@ spared_boost(const struct lab_diag_zone *z, const struct diag_request *rq, unsig
 	return (unsigned long)(z->boost < z->min ? z->boost : z->min);
 }
 
+/** A rule of old that lab_watermark_ok() has not: a quarter off without half off before. */
+static long
+old_quarter_off(enum lab_diag_rules rules, unsigned int flags, long mark)
+{
+	bool off = rules != LAB_DIAG_RULES_6_3 && (flags & LAB_ALLOC_NON_BLOCK) &&
+		   !(flags & LAB_ALLOC_MIN_RESERVE);
+
+	return off ? mark - mark / 4 : mark;
+}
+
 /** The mark that a request is held to, before its share. */
 static unsigned long
 mark_of(const struct lab_diag_zone *z, const struct diag_request *rq, unsigned int flags)
 {
 	long mark = z->min - (long)spared_boost(z, rq, flags);
 
-	/* a rule of old that lab_watermark_ok() has not: a quarter off without half off before */
-	if (rq->rules != LAB_DIAG_RULES_6_3 && (flags & LAB_ALLOC_NON_BLOCK) &&
-		!(flags & LAB_ALLOC_MIN_RESERVE))
-		mark -= mark / 4;
-	return (unsigned long)mark;
+	return (unsigned long)old_quarter_off(rq->rules, flags, mark);
+}
+
+long
+diag_share(enum lab_diag_rules rules, unsigned int flags, long mark)
+{
+	struct lab_free_counts none = {0};
+	struct lab_verdict v;
+
+	lab_watermark_ok(
+		&none, 0, (unsigned long)old_quarter_off(rules, flags, mark), 0, flags, &v);
+	return v.min;
 }
 
 /**

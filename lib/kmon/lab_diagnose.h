@@ -103,6 +103,7 @@ struct lab_diag_report {
 	bool page_kb_known;
 	long suppressed;                   /**< messages that the kernel left out before this one */
 	bool vmalloc;                      /**< vmalloc complained: no page was refused */
+	bool highmem;                      /**< it counts pages of HighMem, shown or not */
 	long min_free_kbytes;              /**< of /proc/sys/vm, as the next two */
 	long watermark_scale_factor;       /**< of 10000 */
 	long ratio[LAB_DIAG_NR_TYPES];     /**< lowmem_reserve_ratio by zone type */

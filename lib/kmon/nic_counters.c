@@ -201,7 +201,9 @@ nic_driver_open(struct nic_driver *d, int fd, const char *name)
 	d->index = calloc(d->total, sizeof(*d->index));
 	d->base = calloc(d->total, sizeof(*d->base));
 	d->counter = calloc(d->total, sizeof(*d->counter));
-	d->buffer = calloc(1, sizeof(struct ethtool_stats) + (size_t)d->total * sizeof(__u64));
+	/* The kernel writes as many as the driver has by then, and not as many as are asked for. What is not written to
+	 * takes no memory. */
+	d->buffer = calloc(1, sizeof(struct ethtool_stats) + (size_t)MOST_COUNTERS * sizeof(__u64));
 	if (!d->index || !d->base || !d->counter || !d->buffer)
 		return -ENOMEM;
 	names = get_names(fd, name, d->total);

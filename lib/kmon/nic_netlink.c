@@ -77,13 +77,23 @@ ask(struct nic_netlink *nl, struct request *r, unsigned int type, unsigned int f
 
 typedef void (*message_fn)(const struct nlmsghdr *n, void *arg);
 
+/* The next message of a datagram. NLMSG_NEXT() would count below 0 behind a last one that is not padded. */
+static const struct nlmsghdr *
+next_message(const struct nlmsghdr *n, size_t *left)
+{
+	size_t step = NLMSG_ALIGN(n->nlmsg_len);
+
+	*left = *left > step ? *left - step : 0;
+	return (const void *)((const char *)n + step);
+}
+
 /* One datagram. @return 1 when the answer is complete, 0 when more comes, -errno */
 static int
-take(struct nic_netlink *nl, const char *buf, size_t len, message_fn fn, void *arg)
+take(const struct nic_netlink *nl, const char *buf, size_t len, message_fn fn, void *arg)
 {
 	const struct nlmsghdr *n = (const void *)buf;
 
-	for (; NLMSG_OK(n, len); n = NLMSG_NEXT(n, len)) {
+	for (; NLMSG_OK(n, len); n = next_message(n, &len)) {
 		if (n->nlmsg_seq != nl->seq)
 			continue;
 		if (n->nlmsg_type == NLMSG_DONE)
@@ -213,6 +223,15 @@ on_stats(const struct nlmsghdr *n, void *arg)
 }
 
 int
+nic_netlink_take_stats(
+	const struct nic_netlink *nl, const void *buf, size_t len, nic_stats_fn fn, void *arg)
+{
+	struct stats_call call = {fn, arg};
+
+	return take(nl, buf, len, on_stats, &call);
+}
+
+int
 nic_netlink_stats(struct nic_netlink *nl, int ifindex, nic_stats_fn fn, void *arg)
 {
 	struct request r = {.stats = {.family = AF_UNSPEC,
@@ -298,6 +317,15 @@ on_qstats(const struct nlmsghdr *n, void *arg)
 		}
 	}
 	call->fn(&q, call->arg);
+}
+
+int
+nic_netlink_take_qstats(
+	const struct nic_netlink *nl, const void *buf, size_t len, nic_qstats_fn fn, void *arg)
+{
+	struct qstats_call call = {fn, arg, nl->family};
+
+	return take(nl, buf, len, on_qstats, &call);
 }
 
 int

@@ -41,6 +41,19 @@ typedef void (*nic_qstats_fn)(const struct nic_qstats *q, void *arg);
 /** @return 0, -errno (-EOPNOTSUPP before 6.10) */
 int nic_netlink_qstats(struct nic_netlink *nl, nic_qstats_fn fn, void *arg);
 
+/**
+ * One datagram of an answer, by itself: what was asked last is in seq, dump and family, and no socket is needed.
+ * @param buf aligned to 4 bytes
+ * @return 1 when the answer is complete, 0 when more of it comes, -errno that it says or -EPROTO
+ */
+int nic_netlink_take_stats(
+	const struct nic_netlink *nl, const void *buf, size_t len, nic_stats_fn fn, void *arg);
+int nic_netlink_take_qstats(
+	const struct nic_netlink *nl, const void *buf, size_t len, nic_qstats_fn fn, void *arg);
+
+/** Bring a device's figures up to date; those of the first time are the base. */
+void nic_follow_qstats(struct lab_nic *nic, struct lab_nic *base, const struct nic_qstats *q);
+
 /** Counters of a driver by SIOCETHTOOL; those of interest only. */
 struct nic_driver {
 	unsigned int nr;     /* of interest */
@@ -48,7 +61,7 @@ struct nic_driver {
 	uint64_t *base;      /* as it was opened */
 	struct lab_nic_counter *counter;
 	unsigned int total; /* counters of the driver */
-	void *buffer;       /* struct ethtool_stats of total */
+	void *buffer;       /* struct ethtool_stats, with room for more than total */
 };
 /** Find them. A driver without any leaves nr 0. @return 0, -errno */
 int nic_driver_open(struct nic_driver *d, int fd, const char *name);

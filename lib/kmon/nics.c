@@ -87,21 +87,31 @@ on_base(int ifindex, const struct rtnl_link_stats64 *s, void *arg)
 	d->base.tx_dropped = s->tx_dropped;
 }
 
+void
+nic_follow_qstats(struct lab_nic *nic, struct lab_nic *base, const struct nic_qstats *q)
+{
+	if (!q->has_alloc_fail && !q->has_hw_drops)
+		return;
+	if (!nic->has_qstats) {
+		nic->has_qstats = true;
+		nic->qstats_rx_alloc_fail = nic->qstats_rx_hw_drops = 0;
+		base->qstats_rx_alloc_fail = q->alloc_fail;
+		base->qstats_rx_hw_drops = q->hw_drops;
+	}
+	/* one that an answer lacks, cut off as it may be, was not reset */
+	if (q->has_alloc_fail)
+		nic_follow(&nic->qstats_rx_alloc_fail, &base->qstats_rx_alloc_fail, q->alloc_fail);
+	if (q->has_hw_drops)
+		nic_follow(&nic->qstats_rx_hw_drops, &base->qstats_rx_hw_drops, q->hw_drops);
+}
+
 static void
 on_qstats(const struct nic_qstats *q, void *arg)
 {
 	struct device *d = find(arg, q->ifindex);
 
-	if (d == NULL || !(q->has_alloc_fail || q->has_hw_drops))
-		return;
-	if (!d->nic.has_qstats) { /* the first: the base */
-		d->nic.has_qstats = true;
-		d->nic.qstats_rx_alloc_fail = d->nic.qstats_rx_hw_drops = 0;
-		d->base.qstats_rx_alloc_fail = q->alloc_fail;
-		d->base.qstats_rx_hw_drops = q->hw_drops;
-	}
-	nic_follow(&d->nic.qstats_rx_alloc_fail, &d->base.qstats_rx_alloc_fail, q->alloc_fail);
-	nic_follow(&d->nic.qstats_rx_hw_drops, &d->base.qstats_rx_hw_drops, q->hw_drops);
+	if (d != NULL)
+		nic_follow_qstats(&d->nic, &d->base, q);
 }
 
 /* ----------------------------------------------------------------- which ones */

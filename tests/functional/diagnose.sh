@@ -3,7 +3,7 @@
 # labyrinth-observe diagnose as one uses it: files, pipes, several messages, the live /proc, recorded /proc, JSON, and what it
 # says to wrong input.
 . "$(dirname "$0")/lib.sh"
-needs cmd:jq
+needs cmd:jq cmd:python3
 
 observe=$LAB_BUILD/app/labyrinth-observe
 messages=$LAB_SOURCE/tests/unit/kmon/messages
@@ -79,6 +79,34 @@ if [ -r /proc/zoneinfo ]; then
     check "this machine: its kernel" [ "$(jq -r '.diagnoses[0].request.kernel' "$LAB_TMP/out")" = "$(uname -r)" ]
     check "and its zones with memory, all of them" [ "$(jq '.diagnoses[0].zones | length' "$LAB_TMP/out")" = \
         "$(awk '/^Node/ { zone = 1 } zone && $1 == "managed" && $2 > 0 { n++ } END { print n }' /proc/zoneinfo)" ]
+fi
+
+# The same once more, by arithmetic of its own: exactly from a copy of the text, and from the text before and after for a machine
+# that goes on.
+spare() {
+    python3 "$LAB_SOURCE/tests/functional/spare.py" "$@" >"$LAB_TMP/wrong" 2>&1
+}
+
+live() {
+    cat /proc/zoneinfo >"$LAB_TMP/before"
+    "$observe" diagnose --live --json >"$LAB_TMP/out" 2>"$LAB_TMP/err"
+    cat /proc/zoneinfo >"$LAB_TMP/after"
+    spare "$LAB_TMP/out" "$LAB_TMP/before" "$LAB_TMP/after"
+}
+
+if [ -r /proc/zoneinfo ] && [ "$(getconf PAGESIZE)" = 4096 ]; then
+    mkdir "$LAB_TMP/copy"
+    cat /proc/zoneinfo >"$LAB_TMP/copy/zoneinfo"
+    cat /proc/buddyinfo >"$LAB_TMP/copy/buddyinfo"
+    says 0 diagnose --proc="$LAB_TMP/copy" --json
+    check "a copy of this machine: share, reserve, what lacks and what is spare of each zone" \
+        spare "$LAB_TMP/out" "$LAB_TMP/copy/zoneinfo"
+    [ ! -s "$LAB_TMP/wrong" ] || note "$(cat "$LAB_TMP/wrong")"
+    # the check must be able to fail: one zone's share a page larger
+    jq '.diagnoses[0].zones[0].share_kb += 4' "$LAB_TMP/out" >"$LAB_TMP/false"
+    check_not "a figure that is wrong is noticed" spare "$LAB_TMP/false" "$LAB_TMP/copy/zoneinfo"
+    check "and of the machine itself, as near as its going on allows" wait_for 10 live
+    [ ! -s "$LAB_TMP/wrong" ] || note "$(cat "$LAB_TMP/wrong")"
 fi
 
 # ---------------------------------------------------------------- what is wrong

@@ -55,7 +55,8 @@ check_diagnosis(const struct lab_diag_report *r)
 		lab_assert_always(lab_diag_helps_name(d.changes[i].helps) != NULL);
 		lab_assert_always(IS_TEXT(d.changes[i].what) && d.changes[i].what[0] != '\0');
 		lab_assert_always(IS_TEXT(d.changes[i].effect) && d.changes[i].effect[0] != '\0');
-		lab_assert_always(IS_TEXT(d.changes[i].side_effect));
+		lab_assert_always(
+			IS_TEXT(d.changes[i].side_effect) && d.changes[i].side_effect[0] != '\0');
 	}
 }
 
