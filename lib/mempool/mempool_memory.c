@@ -161,6 +161,7 @@ lab_pool_alloc(struct rte_mempool *mp)
 static void
 zone_drop(struct lab_pool_zone *z)
 {
+	lab_pool_unwatch_zone(z);
 	lab_zone_destroy(z->zone);
 	rte_memzone_free(z->meta);
 	rte_memzone_free(z->watch);
@@ -329,7 +330,7 @@ zone_add(struct lab_pool *p, uintptr_t base, uintptr_t end)
 		zone_drop(z);
 		return ret;
 	}
-	lab_pool_watch_zone(z->zone);
+	lab_pool_watch_zone(z);
 	__atomic_store_n(&p->nr_zones, p->nr_zones + 1, __ATOMIC_RELEASE);
 	return (int)p->nr_zones - 1;
 }

@@ -38,6 +38,7 @@ struct lab_pool_zone {
 	const struct rte_memzone *meta;
 	const struct rte_memzone
 		*watch; /* side table of owners and guard; NULL before the first use */
+	pid_t watcher;  /* process that hears of its early warnings; 0: none */
 };
 
 /* A run of populated blocks of one zone: [start, end). */
@@ -131,8 +132,9 @@ int lab_pool_dequeue(struct rte_mempool *mp, void **objs, unsigned int n);
 /* True at most once in ten seconds, for all threads of all processes together. */
 bool lab_pool_may_log(uint64_t *next_tsc);
 
-/* mempool_warning.c: hear of the zone's early warnings in this process */
-void lab_pool_watch_zone(struct lab_zone *zone);
+/* mempool_warning.c: hear of the zone's early warnings in this process, until the zone is dropped */
+void lab_pool_watch_zone(struct lab_pool_zone *z);
+void lab_pool_unwatch_zone(struct lab_pool_zone *z);
 
 /* mempool_memory.c */
 int lab_pool_alloc(struct rte_mempool *mp);
