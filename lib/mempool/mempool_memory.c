@@ -441,7 +441,8 @@ chunk_online(struct lab_pool *p, const struct chunk *c, uintptr_t vaddr, rte_iov
 	if (ret != 0)
 		return ret;
 	z->managed += frames;
-	return lab_pool_apply_marks(p, c->zone);
+	ret = lab_pool_apply_marks(p, c->zone);
+	return ret != 0 ? ret : lab_pool_apply_reserve(p, c->zone);
 }
 
 static int

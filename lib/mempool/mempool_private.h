@@ -196,6 +196,7 @@ unsigned long lab_pool_total_frames(const struct lab_pool *p);
 int lab_pool_check_settings(
 	unsigned long frames, const struct lab_mempool_settings *s, char *err, size_t err_len);
 int lab_pool_apply_marks(struct lab_pool *p, uint32_t zone);
+int lab_pool_apply_reserve(struct lab_pool *p, uint32_t zone);
 int lab_pool_apply_inject(struct lab_pool *p, uint32_t zone, const struct lab_mempool_settings *s);
 int lab_pool_apply(struct lab_pool *p, const char *text, char *err, size_t err_len);
 
