@@ -173,6 +173,9 @@ lab_pool_apply(struct lab_pool *p, const char *text, char *err, size_t err_len)
 		p->settings = old;
 		apply_groups(p, groups);
 		snprintf(err, err_len, "the zone refused: %s", strerror(-ret));
+		return ret;
 	}
-	return ret;
+	if (new.reserve_blocks != old.reserve_blocks)
+		lab_pool_warn_reserve(p->mp->name, &new);
+	return 0;
 }

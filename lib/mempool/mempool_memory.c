@@ -155,6 +155,7 @@ lab_pool_alloc(struct rte_mempool *mp)
 	}
 	pool_init(mz->addr, mp, mz, &s, (unsigned int)order);
 	mp->pool_data = mz->addr;
+	lab_pool_warn_reserve(mp->name, &s);
 	return 0;
 }
 

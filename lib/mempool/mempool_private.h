@@ -203,6 +203,7 @@ int lab_pool_apply(struct lab_pool *p, const char *text, char *err, size_t err_l
 /* mempool_background.c: the caller holds p->lock, or is alone with the pool */
 int lab_pool_background_start(struct lab_pool *p);
 void lab_pool_background_stop(struct lab_pool *p);
+void lab_pool_warn_reserve(const char *pool, const struct lab_mempool_settings *s);
 
 /* mempool_tenants.c */
 void lab_pool_drop_tenants(struct lab_pool *p);

@@ -372,8 +372,9 @@ void lab_zone_warnings(const struct lab_zone *zone, struct lab_warnings *out);
 /* ------------------------------------------------------- background work */
 
 /**
- * One round of the work that is done ahead of requests: zeroing free pages (lab_zone_set_zero_target()), then,
- * where this process has registered what moves blocks, compaction (lab_zone_compact()).
+ * One round of the work that is done ahead of requests: refilling the reserve (lab_zone_set_reserve()), then zeroing
+ * free pages (lab_zone_set_zero_target()), then, where this process has registered what moves blocks, compaction
+ * (lab_zone_compact()).
  * The pages being zeroed are not free, so it has at most 8 at once, and it stands aside while the free
  * pages are near the high mark and where the zone's largest free block would become a smaller one. Bounded;
  * sleeps never and takes no lock but the registry's and what the mover takes. Any thread, several at once

@@ -225,6 +225,31 @@ nowarn_is_silent(void **state)
 	rte_mempool_free(mp);
 }
 
+/* A reserve that nobody refills: said where it is asked for, with what helps. */
+static void
+an_idle_reserve_is_named(void **state)
+{
+	struct rte_mempool *mp;
+
+	log_begin();
+	mp = test_pool("idle", N, 2000, 0, "allocator=labyrinth,reserve_blocks=4");
+	LOG_EXPECT("labyrinth: pool idle: reserve_blocks=4 with background=off is used up once",
+		"make the pool with background=thread");
+	log_begin();
+	apply(mp, "reserve_blocks=5");
+	LOG_EXPECT("reserve_blocks=5 with background=off");
+	log_begin();
+	apply(mp, "reserve_blocks=0");
+	log_expect_nothing();
+	rte_mempool_free(mp);
+	log_begin();
+	mp = test_pool(
+		"idle", N, 2000, 0, "allocator=labyrinth,reserve_blocks=4,background=thread");
+	apply(mp, "reserve_blocks=5");
+	log_expect_nothing();
+	rte_mempool_free(mp);
+}
+
 /* ------------------------------------------------------------------- guard */
 
 /* Objects are initialised once: whatever the guard does, they are as they were. */
@@ -380,6 +405,7 @@ main(void)
 		cmocka_unit_test(caches_hold_for_who_filled_them),
 		cmocka_unit_test(refusals_name_the_culprits),
 		cmocka_unit_test(nowarn_is_silent),
+		cmocka_unit_test(an_idle_reserve_is_named),
 		cmocka_unit_test(objects_keep_their_content),
 		cmocka_unit_test(bad_writes_are_found),
 		cmocka_unit_test(underruns_are_found),
