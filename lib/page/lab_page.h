@@ -644,6 +644,8 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
  * Define `struct lab_zone *name`, a zone of nr_pages frames laid out at compile time and made before
  * main(): for code with no heap. Further arguments are designated initialisers of struct
  * lab_zone_config, e.g. `.min_free_kbytes = 64`. Use at file scope.
+ * The room for the metadata is the same whatever the allocator, as the compiler has to know it: LAB_FRAME_META_BYTES
+ * a frame, of which buddy uses 12 bytes and labyrinth less than one. What is not used is never touched.
  *
  *     LABYRINTH_DEFINE(grid, 1024, .min_free_kbytes = 64);
  *     void *page = lab_alloc_page_gfp_atomic(grid);
