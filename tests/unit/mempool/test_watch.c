@@ -5,9 +5,12 @@
  */
 #include "test_eal.h"
 
+#include <rte_cycles.h>
 #include <rte_log.h>
 
 #include <lab_frag.h>
+
+#include "mempool_private.h"
 
 #define N 300
 
@@ -171,7 +174,17 @@ caches_hold_for_who_filled_them(void **state)
 	rte_mempool_free(mp);
 }
 
-/* A leak and a hoard beside honest work: the refusal's report names them, with NOWARN too, but once in 10 s. */
+/* As if so many seconds had passed since the pool's last report. */
+static void
+let_pass(struct rte_mempool *mp, unsigned int seconds)
+{
+	struct lab_pool *p = mp->pool_data;
+
+	assert_true(p->next_warn_tsc > seconds * rte_get_tsc_hz());
+	p->next_warn_tsc -= seconds * rte_get_tsc_hz();
+}
+
+/* A leak and a hoard beside honest work: the refusal's report names them, with NOWARN too, once in 10 s. */
 static void
 refusals_name_the_culprits(void **state)
 {
@@ -203,6 +216,17 @@ refusals_name_the_culprits(void **state)
 		"Owners, most pages first:",
 		"600kB in 150 blocks by tenants (churn), oldest 0.151s",
 		"600kB in 150 blocks by port 1 rxq 3, oldest 0.150s, median 0.0");
+	log_begin();
+	assert_int_equal(rte_mempool_generic_get(mp, &obj, 1, NULL), -ENOBUFS);
+	let_pass(mp, 1);
+	assert_int_equal(rte_mempool_generic_get(mp, &obj, 1, NULL), -ENOBUFS);
+	log_expect_nothing();
+	let_pass(mp, 9);
+	lab_zone_set_time(zone, now + 10000000000);
+	log_begin();
+	assert_int_equal(rte_mempool_generic_get(mp, &obj, 1, NULL), -ENOBUFS);
+	LOG_EXPECT("labyrinth: culprits: page allocation failure: order:0",
+		"600kB in 150 blocks by port 1 rxq 3, oldest 10.150s");
 	log_begin();
 	assert_int_equal(rte_mempool_generic_get(mp, &obj, 1, NULL), -ENOBUFS);
 	log_expect_nothing();
