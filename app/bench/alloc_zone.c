@@ -18,14 +18,22 @@
 
 #define BENCH_FRAMES_ALIGN (4UL << 20)
 
+/** Guarded mode goes over every byte of a block: the loops' chunks would take seconds beyond this. */
+#define BENCH_GUARD_MAX_ORDER 3U
+/** Blocks of the column's order that a zone with its gate on has in reserve. */
+#define BENCH_RESERVE 16U
+
 struct variant {
 	enum lab_allocator allocator;
-	bool gate; /**< the marks of Linux; else none */
+	bool gate; /**< the marks of Linux, and a reserve of blocks where there is one; else none */
+	bool owners; /**< blocks carry who took them */
+	bool guard;  /**< misuse of blocks is looked for */
 };
 
 struct zone {
 	struct lab_zone *zone;
 	void *meta;
+	void *watch;  /**< side table of owners and guard, if one is on */
 	void *frames; /**< its own, where the pages' content counts; else those of the arena */
 	size_t frames_len;
 };
@@ -106,11 +114,18 @@ capacity_of(struct lab_zone *zone, unsigned int order)
 	return (info.managed - (unsigned long)v.min) >> order;
 }
 
-/** A zone that knows of free pages that they are zero: the other rows write to the arena. */
+/** A zone that knows of free pages that they are zero; guarded mode, which writes to them, does not. */
+static bool
+zeroes_ahead(const struct variant *v, const struct bench_need *need)
+{
+	return need->writes && v->allocator == LAB_ALLOCATOR_LABYRINTH && !v->guard;
+}
+
+/** The other rows write to the arena, or trust that nobody touches it. */
 static bool
 wants_own_frames(const struct variant *v, const struct bench_need *need)
 {
-	return need->writes && v->allocator == LAB_ALLOCATOR_LABYRINTH;
+	return zeroes_ahead(v, need) || v->guard;
 }
 
 /** Dirty memory, as the arena is in such a column, and like it in huge pages where it can be. */
@@ -136,8 +151,10 @@ config_of(const struct variant *v, const struct bench_need *need)
 	cfg.allocator = v->allocator;
 	cfg.base = need->arena;
 	cfg.nr_cpus = cpus < LAB_MAX_CPUS ? cpus : LAB_MAX_CPUS;
-	if (wants_own_frames(v, need))
+	if (zeroes_ahead(v, need))
 		cfg.zero_target = need->pages / 4;
+	if (v->gate && v->allocator == LAB_ALLOCATOR_LABYRINTH)
+		cfg.reserve[need->order] = BENCH_RESERVE;
 	if (!v->gate) {
 		cfg.min_free_kbytes = 0;
 		cfg.watermark_scale_factor = 1;
@@ -152,29 +169,75 @@ release(struct zone *z)
 	if (z == NULL)
 		return;
 	rte_free(z->meta);
+	rte_free(z->watch);
 	free(z->frames);
 	free(z);
 }
 
+/** What is looked at besides; the side table lies where the metadata does. */
+static int
+watch(struct zone *z, const struct variant *v)
+{
+	const struct lab_guard_config guard = {0};
+	size_t len = lab_zone_watch_size(z->zone);
+	int ret;
+
+	if (!v->owners && !v->guard)
+		return 0;
+	z->watch = rte_zmalloc("bench_watch", len, LAB_CACHE_LINE);
+	if (z->watch == NULL)
+		return -ENOMEM;
+	ret = lab_zone_watch_memory(z->zone, z->watch, len);
+	if (ret == 0 && v->owners)
+		ret = lab_zone_set_owners(z->zone, true);
+	if (ret == 0 && v->guard)
+		ret = lab_zone_set_guard(z->zone, &guard);
+	return ret;
+}
+
 /** The metadata lies in EAL's memory, as that of the mempools does. */
+static int
+make(struct zone *z, const struct variant *v, const struct bench_need *need,
+	struct lab_zone_config *cfg)
+{
+	int ret;
+
+	if (wants_own_frames(v, need)) {
+		ret = map_frames(z, need->pages);
+		if (ret < 0)
+			return ret;
+		cfg->base = z->frames;
+	}
+	z->meta = rte_zmalloc("bench_zone", cfg->meta_len, LAB_CACHE_LINE);
+	if (z->meta == NULL)
+		return -ENOMEM;
+	cfg->meta = z->meta;
+	ret = lab_zone_create(&z->zone, cfg);
+	if (ret < 0)
+		return ret;
+	ret = watch(z, v);
+	if (ret < 0)
+		lab_zone_destroy(z->zone);
+	return ret;
+}
+
 static int
 create(const struct bench_alloc *a, const struct bench_need *need, void **ctx,
 	unsigned long *capacity, char *why)
 {
-	struct lab_zone_config cfg = config_of(a->variant, need);
-	struct zone *z = calloc(1, sizeof(*z));
-	int ret = z != NULL ? 0 : -ENOMEM;
+	const struct variant *v = a->variant;
+	struct lab_zone_config cfg = config_of(v, need);
+	struct zone *z;
+	int ret;
 
+	if (v->guard && need->order > BENCH_GUARD_MAX_ORDER) {
+		snprintf(why, BENCH_WHY, "goes over every byte: order %u at most",
+			BENCH_GUARD_MAX_ORDER);
+		return -EINVAL;
+	}
 	cfg.meta_len = lab_zone_meta_size(&cfg);
-	if (ret == 0 && wants_own_frames(a->variant, need)) {
-		ret = map_frames(z, need->pages);
-		cfg.base = z->frames;
-	}
-	if (ret == 0) {
-		z->meta = rte_zmalloc("bench_zone", cfg.meta_len, LAB_CACHE_LINE);
-		cfg.meta = z->meta;
-		ret = cfg.meta != NULL ? lab_zone_create(&z->zone, &cfg) : -ENOMEM;
-	}
+	z = calloc(1, sizeof(*z));
+	ret = z != NULL ? make(z, v, need, &cfg) : -ENOMEM;
 	if (ret < 0) {
 		snprintf(why, BENCH_WHY, "no zone of %lu pages with %zu KiB of metadata: %s",
 			need->pages, cfg.meta_len >> 10, strerror(-ret));
@@ -195,19 +258,28 @@ destroy(void *ctx)
 	release(z);
 }
 
-#define ZONE(title, says, id, with_gate)                                                           \
+#define ZONE(title, says, ...)                                                                     \
 	{                                                                                          \
 		.name = title, .what = says, .flags = BENCH_BOUNDED, .loops = &loops,              \
-		.variant = &(const struct variant){id, with_gate}, .create = create,               \
+		.variant = &(const struct variant){__VA_ARGS__}, .create = create,                 \
 		.destroy = destroy, .background = background,                                      \
+	}
+#define GUARDED(title, says, ...)                                                                  \
+	{                                                                                          \
+		.name = title, .what = says, .flags = BENCH_BOUNDED, .loops = &loops,              \
+		.variant = &(const struct variant){__VA_ARGS__, .guard = true}, .create = create,  \
+		.destroy = destroy, .background = background, .bytes_a_page = LAB_PAGE_SIZE,       \
 	}
 
 const struct bench_alloc bench_zones[BENCH_NR_ZONES] = {
-	ZONE("buddy", "zone of lib/page, Linux's free lists, no watermarks", LAB_ALLOCATOR_BUDDY,
-		false),
-	ZONE("buddy+gate", "the same with Linux's watermarks and boost", LAB_ALLOCATOR_BUDDY, true),
-	ZONE("labyrinth", "zone of lib/page, lock-free, no watermarks", LAB_ALLOCATOR_LABYRINTH,
-		false),
-	ZONE("labyrinth+gate", "the same with Linux's watermarks and boost",
-		LAB_ALLOCATOR_LABYRINTH, true),
+	ZONE("buddy", "zone of lib/page, Linux's free lists, no watermarks", LAB_ALLOCATOR_BUDDY),
+	ZONE("buddy+gate", "the same with Linux's watermarks and boost", LAB_ALLOCATOR_BUDDY,
+		.gate = true),
+	ZONE("labyrinth", "zone of lib/page, lock-free, no watermarks", LAB_ALLOCATOR_LABYRINTH),
+	ZONE("labyrinth+gate", "the same with Linux's watermarks and boost, and a reserve",
+		LAB_ALLOCATOR_LABYRINTH, .gate = true),
+	ZONE("labyrinth+owners", "labyrinth with owner tags on", LAB_ALLOCATOR_LABYRINTH,
+		.owners = true),
+	GUARDED("labyrinth+guard", "labyrinth in guarded mode, on frames of its own",
+		LAB_ALLOCATOR_LABYRINTH),
 };

@@ -18,6 +18,8 @@ const struct bench_alloc *const bench_allocs[] = {
 	&bench_zones[1],
 	&bench_zones[2],
 	&bench_zones[3],
+	&bench_zones[4],
+	&bench_zones[5],
 	&bench_drivers[0],
 	&bench_drivers[1],
 	&bench_drivers[2],

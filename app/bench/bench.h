@@ -127,7 +127,7 @@ struct bench_alloc {
 	int (*create)(const struct bench_alloc *a, const struct bench_need *need, void **ctx,
 		unsigned long *capacity, char *why);
 	void (*destroy)(void *ctx);
-	/** Work of a service thread, between timed parts; may be NULL. */
+	/** Work of a service thread, before each round and between timed parts; may be NULL. */
 	void (*background)(void *ctx);
 	/** Bytes of memory that a page costs, touched or not by the column; for who must be left out. */
 	unsigned long bytes_a_page;
@@ -140,7 +140,7 @@ extern const unsigned int bench_nr_allocs;
 extern const struct bench_alloc bench_empty, bench_array, bench_mmap;
 #define BENCH_NR_POOLS   6
 #define BENCH_NR_DRIVERS 4
-#define BENCH_NR_ZONES   4
+#define BENCH_NR_ZONES   6
 #define BENCH_NR_HEAPS   3
 extern const struct bench_alloc bench_pools[BENCH_NR_POOLS], bench_drivers[BENCH_NR_DRIVERS],
 	bench_zones[BENCH_NR_ZONES], bench_heaps[BENCH_NR_HEAPS];

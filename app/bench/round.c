@@ -282,10 +282,14 @@ bench_round(
 		.row = row,
 		.timed = timed,
 		.ticks = (uint64_t)(env->opt->time_ms * 1e6 * env->ticks_a_ns)};
-	struct noise_machine then = noise_machine_now(), now;
+	struct noise_machine then, now;
 	struct bench_sample s;
 	uint64_t wall = 0;
 
+	/* what the last round used up is there again */
+	if (row->alloc->background != NULL)
+		row->alloc->background(row->ctx);
+	then = noise_machine_now();
 	job_run(env, &job, row->nr_threads);
 	now = noise_machine_now();
 	s = sample_of(env, &job);

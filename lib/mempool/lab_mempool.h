@@ -160,7 +160,8 @@ enum lab_mempool_background {
  * - boost: watermark_boost_factor, 0 to 100000, of 10000. Default 0
  * - lowmem_reserve: pages kept from this pool's requests. Default 0
  * - reserve_blocks: 0 to 256 blocks, of the objects' order, that each zone of the pool (labyrinth ones) keeps for atomic
- *   gets that would be refused: lab_zone_set_reserve(). Refilled by the background work. Default 0
+ *   gets that would be refused: lab_zone_set_reserve(). Refilled by the background work only: with background=off
+ *   it is used up once, of which the log warns. Default 0
  * - allocator (c): buddy or labyrinth, whatever the ops are called; "auto": by their name. Default auto
  * - pcp: on or off, per-CPU caches in the zone; "auto": on for labyrinth, whose caches cost nobody an object,
  *   off for buddy. Default auto

@@ -63,6 +63,13 @@ lab_pool_apply_marks(struct lab_pool *p, uint32_t zone)
 		z->zone, (long)((unsigned __int128)kb * z->managed / frames));
 }
 
+/* After the marks: what can be spared depends on them. */
+int
+lab_pool_apply_reserve(struct lab_pool *p, uint32_t zone)
+{
+	return lab_zone_set_reserve(p->zones[zone].zone, p->order, p->settings.reserve_blocks);
+}
+
 static int
 zone_apply_gate(struct lab_pool *p, uint32_t i, const struct lab_mempool_settings *s)
 {
@@ -78,8 +85,7 @@ zone_apply_gate(struct lab_pool *p, uint32_t i, const struct lab_mempool_setting
 		ret = lab_zone_set_pcp(zone, s->pcp);
 	if (ret == 0)
 		ret = lab_pool_apply_marks(p, i);
-	/* last: what can be spared depends on the marks */
-	return ret != 0 ? ret : lab_zone_set_reserve(zone, p->order, s->reserve_blocks);
+	return ret != 0 ? ret : lab_pool_apply_reserve(p, i);
 }
 
 /* Each zone has its own sequence, or they would refuse in step. */
@@ -167,6 +173,9 @@ lab_pool_apply(struct lab_pool *p, const char *text, char *err, size_t err_len)
 		p->settings = old;
 		apply_groups(p, groups);
 		snprintf(err, err_len, "the zone refused: %s", strerror(-ret));
+		return ret;
 	}
-	return ret;
+	if (new.reserve_blocks != old.reserve_blocks)
+		lab_pool_warn_reserve(p->mp->name, &new);
+	return 0;
 }

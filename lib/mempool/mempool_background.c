@@ -17,6 +17,18 @@
 /* A service lcore ends its round within microseconds; if it is stopped, we do not wait for it for ever. */
 #define WAIT_MS 1000U
 
+/* A reserve that nobody refills looks like one that works until it was needed for the second time. */
+void
+lab_pool_warn_reserve(const char *pool, const struct lab_mempool_settings *s)
+{
+	if (s->reserve_blocks == 0 || s->background != LAB_MEMPOOL_BACKGROUND_OFF)
+		return;
+	LAB_LOG(WARNING,
+		"pool %s: reserve_blocks=%u with background=off is used up once and not refilled: "
+		"make the pool with background=thread or background=service",
+		pool, s->reserve_blocks);
+}
+
 /* One round over all zones. Zones are added while this runs, and dropped only after it was stopped. */
 static unsigned int
 pool_round(void *arg)

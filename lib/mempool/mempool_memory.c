@@ -155,12 +155,14 @@ lab_pool_alloc(struct rte_mempool *mp)
 	}
 	pool_init(mz->addr, mp, mz, &s, (unsigned int)order);
 	mp->pool_data = mz->addr;
+	lab_pool_warn_reserve(mp->name, &s);
 	return 0;
 }
 
 static void
 zone_drop(struct lab_pool_zone *z)
 {
+	lab_pool_unwatch_zone(z);
 	lab_zone_destroy(z->zone);
 	rte_memzone_free(z->meta);
 	rte_memzone_free(z->watch);
@@ -329,7 +331,7 @@ zone_add(struct lab_pool *p, uintptr_t base, uintptr_t end)
 		zone_drop(z);
 		return ret;
 	}
-	lab_pool_watch_zone(z->zone);
+	lab_pool_watch_zone(z);
 	__atomic_store_n(&p->nr_zones, p->nr_zones + 1, __ATOMIC_RELEASE);
 	return (int)p->nr_zones - 1;
 }
@@ -440,7 +442,8 @@ chunk_online(struct lab_pool *p, const struct chunk *c, uintptr_t vaddr, rte_iov
 	if (ret != 0)
 		return ret;
 	z->managed += frames;
-	return lab_pool_apply_marks(p, c->zone);
+	ret = lab_pool_apply_marks(p, c->zone);
+	return ret != 0 ? ret : lab_pool_apply_reserve(p, c->zone);
 }
 
 static int

@@ -38,6 +38,7 @@ struct lab_pool_zone {
 	const struct rte_memzone *meta;
 	const struct rte_memzone
 		*watch; /* side table of owners and guard; NULL before the first use */
+	pid_t watcher;  /* process that hears of its early warnings; 0: none */
 };
 
 /* A run of populated blocks of one zone: [start, end). */
@@ -131,8 +132,9 @@ int lab_pool_dequeue(struct rte_mempool *mp, void **objs, unsigned int n);
 /* True at most once in ten seconds, for all threads of all processes together. */
 bool lab_pool_may_log(uint64_t *next_tsc);
 
-/* mempool_warning.c: hear of the zone's early warnings in this process */
-void lab_pool_watch_zone(struct lab_zone *zone);
+/* mempool_warning.c: hear of the zone's early warnings in this process, until the zone is dropped */
+void lab_pool_watch_zone(struct lab_pool_zone *z);
+void lab_pool_unwatch_zone(struct lab_pool_zone *z);
 
 /* mempool_memory.c */
 int lab_pool_alloc(struct rte_mempool *mp);
@@ -194,12 +196,14 @@ unsigned long lab_pool_total_frames(const struct lab_pool *p);
 int lab_pool_check_settings(
 	unsigned long frames, const struct lab_mempool_settings *s, char *err, size_t err_len);
 int lab_pool_apply_marks(struct lab_pool *p, uint32_t zone);
+int lab_pool_apply_reserve(struct lab_pool *p, uint32_t zone);
 int lab_pool_apply_inject(struct lab_pool *p, uint32_t zone, const struct lab_mempool_settings *s);
 int lab_pool_apply(struct lab_pool *p, const char *text, char *err, size_t err_len);
 
 /* mempool_background.c: the caller holds p->lock, or is alone with the pool */
 int lab_pool_background_start(struct lab_pool *p);
 void lab_pool_background_stop(struct lab_pool *p);
+void lab_pool_warn_reserve(const char *pool, const struct lab_mempool_settings *s);
 
 /* mempool_tenants.c */
 void lab_pool_drop_tenants(struct lab_pool *p);

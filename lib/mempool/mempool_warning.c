@@ -21,6 +21,8 @@
 /* One a process, with its thread: made when its first zone is, for good. -1: none. */
 static int event_fd = -1;
 static pthread_once_t event_once = PTHREAD_ONCE_INIT;
+/* Zones that this process hears of. With the last of them may go EAL, which a late event must not ask for pools. */
+static unsigned int nr_watched;
 
 static uint64_t
 pool_warnings(const struct rte_mempool *mp, struct lab_warnings *newest)
@@ -82,7 +84,8 @@ tell(void *arg)
 
 	while (read(fd, &events, sizeof(events)) == (ssize_t)sizeof(events) || errno == EINTR) {
 		lab_mempool_telemetry_lock();
-		rte_mempool_walk(log_one, NULL);
+		if (__atomic_load_n(&nr_watched, __ATOMIC_RELAXED) > 0)
+			rte_mempool_walk(log_one, NULL);
 		lab_mempool_telemetry_unlock();
 	}
 	return NULL;
@@ -135,10 +138,20 @@ warned(void *arg, const struct lab_warning *w)
 }
 
 void
-lab_pool_watch_zone(struct lab_zone *zone)
+lab_pool_watch_zone(struct lab_pool_zone *z)
 {
 	pthread_once(&event_once, event_make);
-	lab_zone_set_warning(zone, warned, NULL);
+	z->watcher = getpid();
+	__atomic_add_fetch(&nr_watched, 1, __ATOMIC_RELAXED);
+	lab_zone_set_warning(z->zone, warned, NULL);
+}
+
+void
+lab_pool_unwatch_zone(struct lab_pool_zone *z)
+{
+	if (z->watcher == getpid())
+		__atomic_sub_fetch(&nr_watched, 1, __ATOMIC_RELAXED);
+	z->watcher = 0;
 }
 
 /* ------------------------------------------------------------- telemetry */

@@ -393,8 +393,9 @@ void lab_zone_warnings(const struct lab_zone *zone, struct lab_warnings *out);
 /* ------------------------------------------------------- background work */
 
 /**
- * One round of the work that is done ahead of requests: zeroing free pages (lab_zone_set_zero_target()), then,
- * where this process has registered what moves blocks, compaction (lab_zone_compact()).
+ * One round of the work that is done ahead of requests: refilling the reserve (lab_zone_set_reserve()), then zeroing
+ * free pages (lab_zone_set_zero_target()), then, where this process has registered what moves blocks, compaction
+ * (lab_zone_compact()).
  * The pages being zeroed are not free, so it has at most 8 at once, and it stands aside while the free
  * pages are near the high mark and where the zone's largest free block would become a smaller one. Bounded;
  * sleeps never and takes no lock but the registry's and what the mover takes. Any thread, several at once
@@ -665,6 +666,8 @@ bool lab_zone_is_valid(struct lab_zone *zone, char *why, size_t len);
  * Define `struct lab_zone *name`, a zone of nr_pages frames laid out at compile time and made before
  * main(): for code with no heap. Further arguments are designated initialisers of struct
  * lab_zone_config, e.g. `.min_free_kbytes = 64`. Use at file scope.
+ * The room for the metadata is the same whatever the allocator, as the compiler has to know it: LAB_FRAME_META_BYTES
+ * a frame, of which buddy uses 12 bytes and labyrinth less than one. What is not used is never touched.
  *
  *     LABYRINTH_DEFINE(grid, 1024, .min_free_kbytes = 64);
  *     void *page = lab_alloc_page_gfp_atomic(grid);

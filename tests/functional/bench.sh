@@ -52,7 +52,7 @@ check_match "tells the options" '--pool-order' "$LAB_TMP/help.out"
 check "--list" run list --list
 mapfile -t allocators < <(sed -n '/^allocators:/,/^patterns:/s/^  \([^ ]*\) .*/\1/p' "$LAB_TMP/list.out")
 mapfile -t patterns < <(sed -n '/^patterns:/,$s/^  \([^ ]*\) .*/\1/p' "$LAB_TMP/list.out")
-check "lists the allocators" [ ${#allocators[@]} -ge 20 ]
+check "lists the allocators" [ ${#allocators[@]} -ge 22 ]
 check "lists the patterns" [ ${#patterns[@]} -ge 11 ]
 
 refused "an unknown allocator" "no 'slab'; there are .*ring_mp_mc/0.*labyrinth" --allocators slab
@@ -101,6 +101,8 @@ check "labyrinth never refuses falsely" rows 'map(select((.row | startswith("lab
     (.skipped | not)) | .false_refusals == 0 and .setup_refusals == 0) | all and length > 40'
 check "nobody hands out more than there is" \
     rows 'map(select(.skipped | not) | .beyond_capacity == 0) | all'
+check "guarded mode is measured at orders 0 to 3" rows 'map(select(.row == "labyrinth+guard") |
+    (.order > 3) == ((.skipped // "") | test("order 3 at most"))) | all and length > 20'
 check "zeroed pages are zero" rows 'map(select(.pattern == "zero" and (.skipped | not)) |
     .not_zero == 0) | all and length > 10'
 

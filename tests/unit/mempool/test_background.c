@@ -91,6 +91,131 @@ a_service(void **state)
 	assert_true(rte_service_get_by_name("labyrinth_mb", &id) < 0);
 }
 
+/* ----------------------------------------------------------------- reserve */
+
+/* More than the zone's caches can hold: what lies in them cannot refill. */
+#define N       4096
+#define RESERVE 8
+/* A mark of 128 pages, and a reserve: who refills it is said in addition. */
+#define MARKS "allocator=labyrinth,min_free_kbytes=512"
+#define KEPT  MARKS ",reserve_blocks=8"
+
+static struct lab_zone_stats
+stats_of(const struct rte_mempool *mp)
+{
+	struct lab_zone_stats s;
+
+	lab_zone_stats_get(lab_mempool_zone(mp), &s);
+	return s;
+}
+
+static unsigned long
+nr_free(const struct rte_mempool *mp)
+{
+	struct lab_zone_info info;
+
+	lab_zone_info_get(lab_mempool_zone(mp), &info);
+	return info.nr_free;
+}
+
+/* Free pages with which the gate refuses the next get of a pool that has no reserve. */
+static unsigned long
+refused_at(void)
+{
+	struct rte_mempool *mp = test_pool("bare", N, 2048, 0, MARKS);
+	unsigned long at;
+	static void *objs[N];
+	unsigned int n;
+
+	assert_non_null(mp);
+	n = test_take_all(mp, objs, N);
+	assert_in_range(n, 1, N - 1);
+	at = nr_free(mp);
+	test_put_all(mp, objs, n);
+	rte_mempool_free(mp);
+	return at;
+}
+
+/* All that the gate lets through, and then the reserve: what it serves would have been refused. */
+static void
+use_reserve(struct rte_mempool *mp, unsigned long refused_at)
+{
+	uint64_t hits = stats_of(mp).reserve_hit;
+	unsigned int n = 0;
+	static void *objs[N];
+
+	while (n < N && stats_of(mp).reserve_hit == hits) {
+		assert_int_equal(rte_mempool_generic_get(mp, &objs[n], 1, NULL), 0);
+		n++;
+	}
+	assert_int_equal(nr_free(mp), refused_at);
+	n += test_take_all(mp, objs + n, N - n);
+	assert_int_equal(stats_of(mp).reserve_hit - hits, RESERVE);
+	assert_int_equal(lab_zone_reserve_held(lab_mempool_zone(mp), 0), 0);
+	assert_int_equal(lab_mempool_last_cause(), LAB_CAUSE_WATERMARK);
+	test_put_all(mp, objs, n);
+}
+
+static bool
+is_refilled(const struct rte_mempool *mp)
+{
+	for (unsigned int i = 0; i < 5000; i++) {
+		if (lab_zone_reserve_held(lab_mempool_zone(mp), 0) == RESERVE)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* Somebody else does it: this thread only uses the reserve up and waits. */
+static void
+refilled_again_and_again(struct rte_mempool *mp, unsigned long refused_at)
+{
+	assert_true(is_refilled(mp));
+	for (unsigned int i = 0; i < 5; i++) {
+		uint64_t before = stats_of(mp).reserve_refill;
+
+		use_reserve(mp, refused_at);
+		assert_true(is_refilled(mp));
+		assert_int_equal(stats_of(mp).reserve_refill - before, RESERVE);
+	}
+	test_zone_valid(mp);
+}
+
+static void
+a_thread_refills_the_reserve(void **state)
+{
+	unsigned long at = refused_at();
+	struct rte_mempool *mp = test_pool("mb", N, 2048, 0, KEPT ",background=thread");
+
+	assert_non_null(mp);
+	refilled_again_and_again(mp, at);
+	rte_mempool_free(mp);
+}
+
+/* With nobody to refill it, it serves once, and again after it was asked for again. */
+static void
+off_leaves_the_reserve_empty(void **state)
+{
+	unsigned long at = refused_at();
+	struct rte_mempool *mp = test_pool("mb", N, 2048, 0, KEPT);
+	struct lab_zone *zone;
+	char err[LAB_MEMPOOL_ERR_LEN];
+
+	assert_non_null(mp);
+	zone = lab_mempool_zone(mp);
+	assert_int_equal(lab_zone_reserve_held(zone, 0), RESERVE);
+	use_reserve(mp, at);
+	use(mp);
+	assert_int_equal(lab_zone_reserve_held(zone, 0), 0);
+	assert_int_equal(lab_mempool_settings_apply(mp, "reserve_blocks=8", err, sizeof(err)), 0);
+	assert_int_equal(lab_zone_reserve_held(zone, 0), RESERVE);
+	use_reserve(mp, at);
+	rte_mempool_free(mp);
+}
+
+/* ----------------------------------------------------------- service lcore */
+
 static bool
 was_called(uint32_t id)
 {
@@ -103,25 +228,30 @@ was_called(uint32_t id)
 	return calls > 0;
 }
 
-/* A service lcore runs it while the pool is used and freed. */
+/* A service lcore does the work while the pool is used, and freed. */
 static void
 a_service_lcore(void **state)
 {
 	uint32_t id, lcore = rte_get_next_lcore(-1, 1, 0);
+	unsigned long at;
 
 	if (lcore >= RTE_MAX_LCORE)
 		skip();
+	at = refused_at();
 	assert_int_equal(rte_service_lcore_add(lcore), 0);
 	assert_int_equal(rte_service_lcore_start(lcore), 0);
 	for (unsigned int i = 0; i < 10; i++) {
-		struct rte_mempool *mp = test_pool("mb", 512, 2048, 0, "background=service");
+		struct rte_mempool *mp = test_pool("mb", N, 2048, 0, KEPT ",background=service");
 
 		assert_non_null(mp);
 		assert_int_equal(rte_service_get_by_name("labyrinth_mb", &id), 0);
 		assert_int_equal(rte_service_set_stats_enable(id, 1), 0);
+		use_reserve(mp, at);
+		assert_int_equal(lab_zone_reserve_held(lab_mempool_zone(mp), 0), 0);
 		assert_int_equal(rte_service_map_lcore_set(id, lcore, 1), 0);
 		use(mp);
 		assert_true(was_called(id));
+		refilled_again_and_again(mp, at);
 		rte_mempool_free(mp);
 	}
 	rte_service_lcore_stop(lcore);
@@ -163,6 +293,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(off_by_default),
 		cmocka_unit_test(a_thread),
+		cmocka_unit_test(a_thread_refills_the_reserve),
+		cmocka_unit_test(off_leaves_the_reserve_empty),
 		cmocka_unit_test(a_service),
 		cmocka_unit_test(a_service_lcore),
 		cmocka_unit_test(set_at_creation_only),

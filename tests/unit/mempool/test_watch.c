@@ -5,9 +5,12 @@
  */
 #include "test_eal.h"
 
+#include <rte_cycles.h>
 #include <rte_log.h>
 
 #include <lab_frag.h>
+
+#include "mempool_private.h"
 
 #define N 300
 
@@ -171,7 +174,17 @@ caches_hold_for_who_filled_them(void **state)
 	rte_mempool_free(mp);
 }
 
-/* A leak and a hoard beside honest work: the refusal's report names them, with NOWARN too, but once in 10 s. */
+/* As if so many seconds had passed since the pool's last report. */
+static void
+let_pass(struct rte_mempool *mp, unsigned int seconds)
+{
+	struct lab_pool *p = mp->pool_data;
+
+	assert_true(p->next_warn_tsc > seconds * rte_get_tsc_hz());
+	p->next_warn_tsc -= seconds * rte_get_tsc_hz();
+}
+
+/* A leak and a hoard beside honest work: the refusal's report names them, with NOWARN too, once in 10 s. */
 static void
 refusals_name_the_culprits(void **state)
 {
@@ -205,6 +218,17 @@ refusals_name_the_culprits(void **state)
 		"600kB in 150 blocks by port 1 rxq 3, oldest 0.150s, median 0.0");
 	log_begin();
 	assert_int_equal(rte_mempool_generic_get(mp, &obj, 1, NULL), -ENOBUFS);
+	let_pass(mp, 1);
+	assert_int_equal(rte_mempool_generic_get(mp, &obj, 1, NULL), -ENOBUFS);
+	log_expect_nothing();
+	let_pass(mp, 9);
+	lab_zone_set_time(zone, now + 10000000000);
+	log_begin();
+	assert_int_equal(rte_mempool_generic_get(mp, &obj, 1, NULL), -ENOBUFS);
+	LOG_EXPECT("labyrinth: culprits: page allocation failure: order:0",
+		"600kB in 150 blocks by port 1 rxq 3, oldest 10.150s");
+	log_begin();
+	assert_int_equal(rte_mempool_generic_get(mp, &obj, 1, NULL), -ENOBUFS);
 	log_expect_nothing();
 	rte_mempool_free(mp);
 }
@@ -221,6 +245,31 @@ nowarn_is_silent(void **state)
 	apply(mp, "owners=on,inject_ppm=1000000");
 	test_put_all(mp, objs, N);
 	assert_int_equal(rte_mempool_generic_get(mp, &obj, 1, NULL), -ENOBUFS);
+	log_expect_nothing();
+	rte_mempool_free(mp);
+}
+
+/* A reserve that nobody refills: said where it is asked for, with what helps. */
+static void
+an_idle_reserve_is_named(void **state)
+{
+	struct rte_mempool *mp;
+
+	log_begin();
+	mp = test_pool("idle", N, 2000, 0, "allocator=labyrinth,reserve_blocks=4");
+	LOG_EXPECT("labyrinth: pool idle: reserve_blocks=4 with background=off is used up once",
+		"make the pool with background=thread");
+	log_begin();
+	apply(mp, "reserve_blocks=5");
+	LOG_EXPECT("reserve_blocks=5 with background=off");
+	log_begin();
+	apply(mp, "reserve_blocks=0");
+	log_expect_nothing();
+	rte_mempool_free(mp);
+	log_begin();
+	mp = test_pool(
+		"idle", N, 2000, 0, "allocator=labyrinth,reserve_blocks=4,background=thread");
+	apply(mp, "reserve_blocks=5");
 	log_expect_nothing();
 	rte_mempool_free(mp);
 }
@@ -380,6 +429,7 @@ main(void)
 		cmocka_unit_test(caches_hold_for_who_filled_them),
 		cmocka_unit_test(refusals_name_the_culprits),
 		cmocka_unit_test(nowarn_is_silent),
+		cmocka_unit_test(an_idle_reserve_is_named),
 		cmocka_unit_test(objects_keep_their_content),
 		cmocka_unit_test(bad_writes_are_found),
 		cmocka_unit_test(underruns_are_found),
