@@ -317,11 +317,14 @@ close_stack(struct percpu_stack *s, unsigned int cpu)
 	}
 }
 
-/** Let the CPU use its stack again. Other thieves' swaps expect a closed word: they fail from now on. */
+/** Let the CPU use its stack again, unless somebody has closed it anew meanwhile. Other thieves' swaps expect this
+ *  closing's word: they fail from now on. */
 static void
 reopen(struct percpu_stack *s, uint64_t word)
 {
-	while ((word & PERCPU_CLOSED) &&
+	uint64_t closing = owners_part(word);
+
+	while (owners_part(word) == closing && (word & PERCPU_CLOSED) &&
 		!atomic_compare_exchange_weak(&s->word, &word, word & ~PERCPU_CLOSED))
 		;
 }
@@ -354,10 +357,11 @@ cpu_here(const struct percpu *p)
 static unsigned int
 steal_from(struct percpu_stack *s, unsigned int cpu, void **out, unsigned int n)
 {
-	uint64_t word = close_stack(s, cpu);
+	uint64_t word = close_stack(s, cpu), closing = owners_part(word);
 	unsigned int got = 0;
 
-	while (got < n && (word & PERCPU_CLOSED) && (word & PERCPU_COUNT) != 0) {
+	/* under another closing, which a swap that failed may find, sequences may still be in flight */
+	while (got < n && owners_part(word) == closing && (word & PERCPU_COUNT) != 0) {
 		/* nothing is pushed on a closed stack: the slot is what the count says it is */
 		void *page = __atomic_load_n(&s->slot[(word & PERCPU_COUNT) - 1], __ATOMIC_RELAXED);
 
@@ -366,7 +370,8 @@ steal_from(struct percpu_stack *s, unsigned int cpu, void **out, unsigned int n)
 			word--;
 		}
 	}
-	reopen(s, word);
+	if (owners_part(word) == closing)
+		reopen(s, word);
 	return got;
 }
 
