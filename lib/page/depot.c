@@ -12,6 +12,7 @@
 static inline uint64_t
 load(const struct depot *d, unsigned int slot)
 {
+	PERCPU_STEP();
 	return atomic_load_explicit(&d->word[slot], memory_order_relaxed);
 }
 
@@ -105,6 +106,7 @@ depot_add_up(const struct depot *d, struct percpu_sum *sum)
 	for (unsigned int slot = 0; slot < DEPOT_SLOTS; slot++) {
 		uint64_t word = atomic_load(&d->word[slot]);
 
+		PERCPU_STEP();
 		sum->held += (word & COUNT) == HELD ? 0 : word & COUNT;
 		sum->events += word / VERSION;
 	}

@@ -521,6 +521,25 @@ any_free(struct frames *f, uint32_t pfn, unsigned int order)
 	return false;
 }
 
+/** Free frames of one row. @return false: one of them is free already. */
+static bool
+free_in_row(struct frames *f, uint32_t row, uint64_t mask)
+{
+	word_t *r = &row_of(f, 0)[row];
+	uint64_t old = load(r);
+
+	for (unsigned int i = 0; i < SWAPS; i++) {
+		if (old & mask)
+			return false;
+		frames_untag_row(f, row, mask);
+		if (swap(r, &old, old | mask))
+			return true;
+	}
+	/* they are the caller's: of all who change the row only one who frees them, too, can be in the way */
+	STEP();
+	return (atomic_fetch_or(r, mask) & mask) == 0;
+}
+
 int
 frames_free(struct frames *f, uint32_t pfn, unsigned int order)
 {
@@ -531,13 +550,8 @@ frames_free(struct frames *f, uint32_t pfn, unsigned int order)
 		pfn & ((1U << order) - 1))
 		return -EINVAL;
 	if (order <= ROW_ORDER) {
-		uint64_t old = load(r), mask = block_mask(pfn, order);
-
-		do {
-			if (old & mask)
-				return -EALREADY;
-			frames_untag_row(f, pfn / ROW_FRAMES, mask);
-		} while (!swap(r, &old, old | mask));
+		if (!free_in_row(f, pfn / ROW_FRAMES, block_mask(pfn, order)))
+			return -EALREADY;
 		frames_freed(f, child);
 		return 0;
 	}

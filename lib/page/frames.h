@@ -58,6 +58,8 @@
 #define FRAMES_STEPS 1400U
 /** Words that a request looks at or swaps, at most. */
 #define FRAMES_MAX_STEPS (FRAMES_RACES * FRAMES_STEPS)
+/** Likewise a free, at most: the rows of a block, then a child and the words above it, twice for order 10. */
+#define FRAMES_FREE_STEPS 256U
 
 #pragma GCC visibility push(hidden)
 

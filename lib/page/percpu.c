@@ -3,6 +3,8 @@
  */
 #include "percpu.h"
 
+_Thread_local unsigned long percpu_steps;
+
 static inline struct percpu_stack *
 stack_of(const struct percpu *p, unsigned int cpu)
 {
@@ -290,16 +292,16 @@ closed_word(struct percpu_stack *s, uint64_t word)
 /**
  * Close a stack. On return the word is closed and no sequence that began before that can end: what
  * is read of it now stays true but for other thieves.
- * @return the word; 0 if the stack was found empty.
+ * @return the word; 0 if the stack was found empty, or busy at each try. It has counted a closing then, so whoever adds
+ * up sees that something happened.
  */
 static uint64_t
 close_stack(struct percpu_stack *s, unsigned int cpu)
 {
 	uint64_t word = atomic_load(&s->word), new;
 
-	for (;;) {
-		if ((word & PERCPU_COUNT) == 0)
-			return 0;
+	for (unsigned int i = 0; i < PERCPU_CLOSE_TRIES && (word & PERCPU_COUNT) != 0; i++) {
+		PERCPU_STEP();
 		if (!(word & PERCPU_CLOSED)) {
 			new = closed_word(s, word);
 			if (!atomic_compare_exchange_strong(&s->word, &word, new))
@@ -315,15 +317,20 @@ close_stack(struct percpu_stack *s, unsigned int cpu)
 			return new;
 		word = new;
 	}
+	return 0;
 }
 
-/** Let the CPU use its stack again. Other thieves' swaps expect a closed word: they fail from now on. */
+/** Let the CPU use its stack again, unless somebody has closed it anew meanwhile. Other thieves' swaps expect this
+ *  closing's word: they fail from now on. */
 static void
 reopen(struct percpu_stack *s, uint64_t word)
 {
-	while ((word & PERCPU_CLOSED) &&
+	uint64_t closing = owners_part(word);
+
+	/* what can change under the same closing is the count, and that only falls */
+	while (owners_part(word) == closing && (word & PERCPU_CLOSED) &&
 		!atomic_compare_exchange_weak(&s->word, &word, word & ~PERCPU_CLOSED))
-		;
+		PERCPU_STEP();
 }
 
 void
@@ -354,19 +361,22 @@ cpu_here(const struct percpu *p)
 static unsigned int
 steal_from(struct percpu_stack *s, unsigned int cpu, void **out, unsigned int n)
 {
-	uint64_t word = close_stack(s, cpu);
+	uint64_t word = close_stack(s, cpu), closing = owners_part(word);
 	unsigned int got = 0;
 
-	while (got < n && (word & PERCPU_CLOSED) && (word & PERCPU_COUNT) != 0) {
+	/* under another closing, which a swap that failed may find, sequences may still be in flight */
+	while (got < n && owners_part(word) == closing && (word & PERCPU_COUNT) != 0) {
 		/* nothing is pushed on a closed stack: the slot is what the count says it is */
 		void *page = __atomic_load_n(&s->slot[(word & PERCPU_COUNT) - 1], __ATOMIC_RELAXED);
 
+		PERCPU_STEP();
 		if (atomic_compare_exchange_strong(&s->word, &word, word - 1)) {
 			out[got++] = page;
 			word--;
 		}
 	}
-	reopen(s, word);
+	if (owners_part(word) == closing)
+		reopen(s, word);
 	return got;
 }
 
@@ -378,6 +388,7 @@ percpu_steal(const struct percpu *p, void **out, unsigned int n)
 	for (unsigned int i = 1; i <= p->nr_cpus && got < n; i++) {
 		unsigned int cpu = (here + i) % p->nr_cpus;
 
+		PERCPU_STEP();
 		if (is_used(p, cpu) && atomic_load(&stack_of(p, cpu)->word) & PERCPU_COUNT)
 			got += steal_from(stack_of(p, cpu), cpu, out + got, n - got);
 	}
@@ -453,9 +464,11 @@ percpu_holds(const struct percpu *p, const void *page)
 	/* what lay above it before is seen as overwritten by all that see this count */
 	uint64_t n = atomic_load_explicit(&s->word, memory_order_acquire) & PERCPU_COUNT;
 
-	while (n > 0)
+	while (n > 0) {
+		PERCPU_STEP();
 		if (__atomic_load_n(&s->slot[--n], __ATOMIC_RELAXED) == page)
 			return true;
+	}
 	return false;
 }
 
@@ -525,6 +538,7 @@ percpu_add_up(const struct percpu *p, struct percpu_sum *sum)
 		struct percpu_stack *s = stack_of(p, i);
 		uint64_t word, moves;
 
+		PERCPU_STEP();
 		if (!is_used(p, i))
 			continue;
 		word = atomic_load(&s->word);
@@ -540,9 +554,11 @@ percpu_count(const struct percpu *p)
 {
 	unsigned long n = 0;
 
-	for (unsigned int i = 0; i < p->nr_cpus; i++)
+	for (unsigned int i = 0; i < p->nr_cpus; i++) {
+		PERCPU_STEP();
 		n += atomic_load_explicit(&stack_of(p, i)->word, memory_order_relaxed) &
 		     PERCPU_COUNT;
+	}
 	return n;
 }
 

@@ -16,6 +16,10 @@
  * end every sequence that began before, and from then on the stack is taken from by
  * compare-and-swap, by anybody, until it is empty and the CPU that it belongs to opens it again.
  *
+ * Every loop is bounded. A thief gives a stack up after PERCPU_CLOSE_TRIES closings that its CPU or another thief undid, and
+ * under one closing the count only falls. A sequence begins again each time that its thread loses the CPU or a thief has it
+ * sent back, which is somebody else's progress, and it is shorter than a time slice by five orders of magnitude.
+ *
  * A stack begins closed: percpu_reopen(), which a push or pop that failed is followed by, opens it and
  * notes that its CPU uses it, so that whoever looks at all stacks looks at few.
  *
@@ -89,6 +93,15 @@ void percpu_init(struct percpu *p);
 
 #pragma GCC visibility push(hidden)
 
+/** Words of stacks and slots of depots and reserves that this thread looked at or swapped since it was last set to 0;
+ *  counted in test builds. */
+extern _Thread_local unsigned long percpu_steps;
+#if LAB_ASSERT_TIER >= 1
+#define PERCPU_STEP() (percpu_steps++)
+#else
+#define PERCPU_STEP() ((void)0)
+#endif
+
 /** True if this process can use stacks. The first call registers it with the kernel. Any thread. */
 bool percpu_available(void);
 
@@ -101,8 +114,12 @@ bool percpu_push(const struct percpu *p, void *const *pages, unsigned int n);
 bool percpu_push_blocks(const struct percpu *p, void *const *pages, unsigned int n, uintptr_t base,
 	uintptr_t last, uintptr_t bytes);
 
+/** Tries to close a stack before a thief passes it over. */
+#define PERCPU_CLOSE_TRIES 8U
+
 /** Take up to n pages from any stack, this CPU's last. Any context; a system call for each stack
- *  that holds some. @return how many. */
+ *  that holds some, or PERCPU_CLOSE_TRIES if its CPU is busy with it. @return how many; fewer than n: each stack was
+ *  found empty or busy. */
 unsigned int percpu_steal(const struct percpu *p, void **out, unsigned int n);
 
 /** Take up to n pages of a process that is dead, so that nothing else happens to its stacks.

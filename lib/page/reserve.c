@@ -37,6 +37,7 @@ take_out(struct lab_reserve *r)
 	for (unsigned int i = 0; i < LAB_RESERVE_MAX && rd(&r->held) > 0; i++) {
 		uint32_t was = rd(&r->slot[i]);
 
+		PERCPU_STEP();
 		if (was != 0)
 			was = atomic_exchange_explicit(&r->slot[i], 0, memory_order_acq_rel);
 		if (was != 0) {

@@ -394,28 +394,42 @@ lab_stacks_make_room(struct lab_zone *z, struct lab_stack_set *set, unsigned int
 	flush(z, set, index);
 }
 
+/** Up to n blocks, of any CPU. @return how many. */
+static unsigned int
+drain_blocks(struct lab_zone *z, struct lab_stack_set *set, unsigned int index, unsigned int n)
+{
+	unsigned int order = lab_stack_order(index), got;
+	struct percpu *p = &set->stack[index];
+	_Atomic uint64_t *moves = percpu_move_begin(p, BATCH << order);
+	void *stolen[BATCH];
+
+	got = percpu_steal(p, stolen, n);
+	if (got > 0) {
+		lab_add(&set->stolen[order], got);
+		to_frames(z, stolen, index, got);
+	}
+	percpu_move_end(moves, BATCH << order);
+	return got;
+}
+
+/** As many as lie there now: a request on its way to a refusal is not to run after what others push meanwhile. They
+ *  count as held to who adds up, so it is made again for them. */
 static unsigned long
 drain_stack(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 {
-	unsigned int order = lab_stack_order(index), n;
-	struct percpu *p = &set->stack[index];
-	unsigned long pages = 0;
-	void *stolen[BATCH];
+	unsigned long left = percpu_count(&set->stack[index]), blocks = 0;
+	unsigned int want, got;
 
 	do {
-		_Atomic uint64_t *moves = percpu_move_begin(p, BATCH << order);
-
-		n = percpu_steal(p, stolen, BATCH);
-		if (n > 0) {
-			lab_add(&set->stolen[order], n);
-			to_frames(z, stolen, index, n);
-			pages += n << order;
-		}
-		percpu_move_end(moves, BATCH << order);
-	} while (n > 0);
-	return pages;
+		want = left < BATCH ? (unsigned int)left : BATCH;
+		got = drain_blocks(z, set, index, want);
+		blocks += got;
+		left -= got;
+	} while (left > 0 && got == want);
+	return blocks << lab_stack_order(index);
 }
 
+/** Likewise: a batch for each slot. */
 static unsigned long
 drain_depot(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 {
@@ -423,9 +437,9 @@ drain_depot(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 	struct percpu *p = &set->stack[index];
 	unsigned long pages = 0;
 	void *taken[BATCH];
-	unsigned int n;
+	unsigned int n = 1;
 
-	do {
+	for (unsigned int i = 0; i < DEPOT_SLOTS && n > 0; i++) {
 		_Atomic uint64_t *moves = percpu_move_begin(p, BATCH);
 
 		n = depot_take(d, taken);
@@ -433,7 +447,7 @@ drain_depot(struct lab_zone *z, struct lab_stack_set *set, unsigned int index)
 			to_frames(z, taken, index, n);
 		pages += n;
 		percpu_move_end(moves, BATCH);
-	} while (n > 0);
+	}
 	return pages;
 }
 
