@@ -12,7 +12,7 @@
  *
  * Frame numbers (pfn) are the kernel's. Times are ns since the recording began and never go back.
  * Errors are negative errno. One thread at a time for one stream; no signal handler. Writing and reading allocate
- * nothing; lab_trace_replay() allocates about 7 bytes a frame of the span, and the emulated zone's metadata.
+ * nothing; lab_trace_replay() allocates about 8 bytes a frame of the span, and the emulated zone's metadata.
  */
 
 #include <stdbool.h>

@@ -85,7 +85,8 @@ choose_highatomic(const struct replay *r, struct trace_layout *l)
 
 /* ------------------------------------------------------------------ blocks */
 
-/** Fill in the largest aligned blocks of [from, end), all of which is free, or held. @param most largest order */
+/** Fill in the largest aligned blocks of [from, end), all of which is free, or held; without room for them they are only
+ *  counted. @param most largest order */
 static void
 add_blocks(struct trace_layout *l, unsigned long from, unsigned long end, uint8_t state,
 	unsigned int most)
@@ -95,8 +96,10 @@ add_blocks(struct trace_layout *l, unsigned long from, unsigned long end, uint8_
 
 		while (order < most && !(from & ((2UL << order) - 1)) && end - from >= 2UL << order)
 			order++;
-		l->blocks[l->nr++] =
-			(struct lab_block){.pfn = from, .order = (uint8_t)order, .state = state};
+		if (l->blocks != NULL)
+			l->blocks[l->nr] = (struct lab_block){
+				.pfn = from, .order = (uint8_t)order, .state = state};
+		l->nr++;
 		from += 1UL << order;
 	}
 }
@@ -148,27 +151,23 @@ cover(const struct replay *r, struct trace_layout *l)
 	add_blocks(l, at, r->nr_frames, LAB_BLOCK_ALLOCATED, LAB_PAGEBLOCK_ORDER);
 }
 
-/** Between two places lie at most 2 * LAB_MAX_ORDER blocks and as many pageblocks as there are. */
-static size_t
-most_blocks(const struct replay *r)
-{
-	return (2 * r->places.nr + 1) * 2 * (LAB_MAX_ORDER + 1) +
-	       r->nr_frames / LAB_PAGEBLOCK_PAGES + 2;
-}
-
 int
 trace_places_lay_out(struct replay *r, struct trace_layout *l)
 {
 	*l = (struct trace_layout){0};
 	l->nr_pageblocks = (r->nr_frames + LAB_PAGEBLOCK_PAGES - 1) / LAB_PAGEBLOCK_PAGES;
 	l->pageblock_mt = malloc(l->nr_pageblocks + 1);
-	l->blocks = malloc(most_blocks(r) * sizeof(*l->blocks));
-	if (l->pageblock_mt == NULL || l->blocks == NULL) {
+	if (l->pageblock_mt == NULL)
+		return -ENOMEM;
+	memset(l->pageblock_mt, LAB_MIGRATE_MOVABLE, l->nr_pageblocks);
+	choose_highatomic(r, l);
+	cover(r, l);
+	l->blocks = malloc(l->nr * sizeof(*l->blocks));
+	if (l->blocks == NULL) {
 		trace_layout_fini(l);
 		return -ENOMEM;
 	}
-	memset(l->pageblock_mt, LAB_MIGRATE_MOVABLE, l->nr_pageblocks);
-	choose_highatomic(r, l);
+	l->nr = 0;
 	cover(r, l);
 	type_blocks(l);
 	return 0;
