@@ -19,17 +19,15 @@
 #include "lab_base.h"
 #include "lab_record.h"
 #include "record.skel.h"
+#include "record_base.h"
 #include "record_places.h"
 #include "record_shared.h"
 
-#define TOUCHED    64        /* pages touched to find the table of pages */
-#define ADDRESSES  4096      /* most addresses looked at for it */
-#define LINKS      9         /* most tracepoints that are attached to */
-#define EARLY      64        /* most events that wait for those before the beginning */
-#define READINGS   3         /* most of buddyinfo for one sample */
-#define STEADY_NS  500000    /* a reading that takes no longer was not interrupted for long */
-#define TEXT_MAX   (4 << 20) /* of a file of /proc */
-#define TABLE_STEP (UINT64_C(1) << 30) /* of x86-64: the table begins at a multiple */
+#define LINKS     9         /* most tracepoints that are attached to */
+#define EARLY     64        /* most events that wait for those before the beginning */
+#define READINGS  3         /* most of buddyinfo for one sample */
+#define STEADY_NS 500000    /* a reading that takes no longer was not interrupted for long */
+#define TEXT_MAX  (4 << 20) /* of a file of /proc */
 
 _Static_assert((int)RECORD_COMPACT == (int)LAB_TRACE_COMPACT, "records are events of the trace");
 
@@ -60,8 +58,7 @@ struct lab_record {
 	unsigned int nr_early;
 	int err; /* of writing */
 	struct lab_trace_counts counts;
-	uint64_t address[ADDRESSES];
-	unsigned int nr_addresses;
+	struct record_seen seen;
 };
 
 static int __attribute__((format(printf, 3, 4))) refuse(char *why, int rc, const char *fmt, ...)
@@ -223,8 +220,8 @@ on_record(void *ctx, void *data, size_t size)
 	if (size < sizeof(*e))
 		return 0;
 	if (e->type == RECORD_PAGE) {
-		if (r->nr_addresses < ADDRESSES)
-			r->address[r->nr_addresses++] = e->page;
+		if (r->seen.nr < RECORD_ADDRESSES_MAX)
+			r->seen.address[r->seen.nr++] = e->page;
 	} else if (r->running) {
 		take_event(r, e);
 	} else if (r->placing) {
@@ -247,57 +244,13 @@ frame_of(int pagemap, const void *page)
 	return v & ((UINT64_C(1) << 55) - 1);
 }
 
-/** How many of the frames have their page among the addresses, if the table begins there? */
-static unsigned int
-votes(const struct lab_record *r, const uint64_t *frame, unsigned int size, uint64_t base)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < TOUCHED; i++)
-		for (unsigned int k = 0; k < r->nr_addresses; k++)
-			if (r->address[k] == base + frame[i] * size) {
-				n++;
-				break;
-			}
-	return n;
-}
-
-static uint64_t
-base_by_frames(const struct lab_record *r, const uint64_t *frame, unsigned int size)
-{
-	for (unsigned int i = 0; i < 8 && frame[i] != 0; i++)
-		for (unsigned int k = 0; k < r->nr_addresses; k++) {
-			uint64_t base = r->address[k] - frame[i] * size;
-
-			if (votes(r, frame, size, base) >= TOUCHED * 3 / 4)
-				return base;
-		}
-	return 0;
-}
-
-/** All pages lie in one step of the table, so its beginning is theirs, rounded down. */
-static uint64_t
-base_by_step(const struct lab_record *r)
-{
-#if defined(__x86_64__)
-	uint64_t base = r->nr_addresses > 0 ? r->address[0] & ~(TABLE_STEP - 1) : 0;
-	uint64_t end = ((uint64_t)r->head.start + r->head.spanned) * r->skel->rodata->page_size;
-
-	for (unsigned int k = 0; k < r->nr_addresses; k++)
-		if ((r->address[k] & ~(TABLE_STEP - 1)) != base)
-			return 0;
-	return end <= TABLE_STEP ? base : 0;
-#else
-	return 0;
-#endif
-}
-
 static int
 find_base(struct lab_record *r, char *why)
 {
-	size_t len = TOUCHED * LAB_PAGE_SIZE;
+	size_t len = RECORD_TOUCHED * LAB_PAGE_SIZE;
+	unsigned int size = r->skel->rodata->page_size;
 	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t frame[TOUCHED] = {0}, base;
+	uint64_t frame[RECORD_TOUCHED] = {0}, base;
 	char *pages = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (pages == MAP_FAILED) {
@@ -307,14 +260,16 @@ find_base(struct lab_record *r, char *why)
 	}
 	madvise(pages, len, MADV_NOHUGEPAGE);
 	r->skel->bss->mode = RECORD_ADDRESSES;
-	for (unsigned int i = 0; i < TOUCHED; i++) {
+	for (unsigned int i = 0; i < RECORD_TOUCHED; i++) {
 		*(volatile char *)(pages + i * LAB_PAGE_SIZE) = 1;
 		frame[i] = frame_of(pagemap, pages + i * LAB_PAGE_SIZE);
 	}
 	r->skel->bss->mode = RECORD_OFF;
 	ring_buffer__consume(r->ring);
-	base = base_by_frames(r, frame, r->skel->rodata->page_size);
-	base = base != 0 ? base : base_by_step(r);
+	base = record_base_by_frames(&r->seen, frame, size);
+	base = base != 0 ? base
+			 : record_base_by_step(
+				   &r->seen, ((uint64_t)r->head.start + r->head.spanned) * size);
 	munmap(pages, len);
 	if (pagemap >= 0)
 		close(pagemap);
