@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,6 +340,53 @@ drain(struct app *app, const struct cmd_args *a)
 	return 0;
 }
 
+/* What lab_mempool_reclaim() did not do. */
+static int
+reclaim_fail(struct app *app, const char *pool, unsigned long long pid, long rc)
+{
+	switch (rc) {
+	case -EBUSY:
+		return cmd_fail(app, (int)rc,
+			"process %llu is alive: only a dead one's caches can be taken back", pid);
+	case -ENOENT:
+		return cmd_fail(app, (int)rc, "process %llu has no caches in %s%s", pid,
+			pool ? "pool " : "any pool", pool ? pool : "");
+	case -ENOTSUP:
+		return cmd_fail(app, (int)rc,
+			"the buddy allocator has no caches that a process takes with it; a pool "
+			"with ops=labyrinth has");
+	default:
+		return cmd_fail(app, (int)rc, "%s", strerror((int)-rc));
+	}
+}
+
+/* Of the pools spoken of, those that the process has used. What says most of why none was is kept. */
+static int
+reclaim(struct app *app, const struct cmd_args *a)
+{
+	const char *name = cmd_arg(a, "pool");
+	long worst = -ENOTSUP;
+	unsigned long long pid;
+	int rc = cmd_number(app, "pid", cmd_arg(a, "pid"), 1, INT_MAX, &pid);
+
+	if (rc)
+		return rc;
+	if (zone_pool(app, name) == NULL)
+		return -ENOENT;
+	LAB_POOL_FOREACH (app, pool) {
+		long pages;
+
+		if (name && strcmp(name, pool->cfg.name))
+			continue;
+		pages = lab_mempool_reclaim(pool->mp, (uint32_t)pid);
+		if (pages >= 0)
+			printf("pool %s: %ld pages given back\n", pool->cfg.name, pages);
+		if (pages != -ENOTSUP && worst < 0 && worst != -EBUSY)
+			worst = pages;
+	}
+	return worst < 0 ? reclaim_fail(app, name, pid, worst) : 0;
+}
+
 /* Can a request that was refused pass when nothing but its being tried again has changed? Not if
  * each is refused: then there is no lot and no counting down. */
 static bool
@@ -432,6 +480,9 @@ static const struct cmd cmds[] = {
 	{"zone compact [<pool>]", compact, NULL, NULL,
 		"Compact a zone now, until nothing is to be gained."},
 	{"zone drain [<pool>]", drain, NULL, NULL, "Give back what the per-CPU lists hold."},
+	{"zone reclaim <pid> [<pool>]", reclaim, NULL, NULL,
+		"Give back what the caches of another process hold that was killed (labyrinth "
+		"allocator)."},
 	{"inject probability <probability> [<more...>]", inject, NULL, NULL,
 		"Refuse blocks at random (0 to 1); more: interval=N times=N space=N min_order=N "
 		"seed=N atomic_only=on|off."},

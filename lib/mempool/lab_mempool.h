@@ -88,6 +88,15 @@ int lab_mempool_order(const struct rte_mempool *mp);
  */
 struct lab_tenants *lab_mempool_tenants(const struct rte_mempool *mp);
 
+/**
+ * Give back what the caches of a dead process hold of the pool's pages: lab_zone_reclaim() of each of its zones. Objects that
+ * the process had been given stay out, and so do those in the caches that `rte_mempool` keeps for its lcores.
+ * @param pid of a process that has ended.
+ * @return pages given back; -EBUSY (it is alive); -ENOENT (it has no caches in the pool, or no longer); -ENOTSUP (the
+ * buddy allocator, whose lists are no process's own); -EINVAL (pid 0; not this driver's, no memory yet).
+ */
+long lab_mempool_reclaim(const struct rte_mempool *mp, uint32_t pid);
+
 /* ---------------------------------------------------------------- refusals */
 
 /**

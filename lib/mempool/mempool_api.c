@@ -47,6 +47,29 @@ lab_mempool_order(const struct rte_mempool *mp)
 	return p == NULL ? -EINVAL : (int)p->order;
 }
 
+/* A process has caches in the zones that it used: that others know nothing of it is no error. */
+long
+lab_mempool_reclaim(const struct rte_mempool *mp, uint32_t pid)
+{
+	const struct lab_pool *p = lab_pool_of(mp);
+	unsigned int nr = lab_mempool_nr_zones(mp);
+	long pages = -ENOENT;
+
+	if (p == NULL || nr == 0 || pid == 0)
+		return -EINVAL;
+	if (p->settings.allocator == LAB_ALLOCATOR_BUDDY) /* as it was created */
+		return -ENOTSUP;
+	for (unsigned int i = 0; i < nr; i++) {
+		long got = lab_zone_reclaim(p->zones[i].zone, pid);
+
+		if (got == -EBUSY)
+			return got;
+		if (got >= 0)
+			pages = pages < 0 ? got : pages + got;
+	}
+	return pages;
+}
+
 /* -------------------------------------------------------------- counters */
 
 static void

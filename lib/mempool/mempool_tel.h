@@ -46,6 +46,7 @@ struct lab_zone *lab_tel_target_zone(const struct lab_tel_target *t, struct rte_
 int lab_tel_zone(const struct lab_tel_target *t, struct rte_tel_data *d);
 int lab_tel_failures(const struct lab_tel_target *t, struct rte_tel_data *d);
 int lab_tel_owners(const struct lab_tel_target *t, struct rte_tel_data *d);
+int lab_tel_reclaim(const struct lab_tel_target *t, struct rte_tel_data *d);
 int lab_tel_frag(const struct lab_tel_target *t, struct rte_tel_data *d);
 
 /* mempool_warning.c */

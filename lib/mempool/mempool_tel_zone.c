@@ -283,6 +283,46 @@ lab_tel_owners(const struct lab_tel_target *t, struct rte_tel_data *d)
 	return 0;
 }
 
+/* --------------------------------------------------------------- reclaim */
+
+/* Why the caches of a process were not taken back. */
+static int
+reclaim_error(struct rte_tel_data *d, const char *pool, unsigned long pid, long err)
+{
+	switch (err) {
+	case -EBUSY:
+		return lab_tel_error(
+			d, "process %lu is alive: only a dead one's caches can be taken back", pid);
+	case -ENOENT:
+		return lab_tel_error(d, "process %lu has no caches in pool %s", pid, pool);
+	case -ENOTSUP:
+		return lab_tel_error(d,
+			"pool %s: the buddy allocator has no caches that a process takes with it",
+			pool);
+	default:
+		return lab_tel_error(d, "pool %s: %s", pool, strerror((int)-err));
+	}
+}
+
+int
+lab_tel_reclaim(const struct lab_tel_target *t, struct rte_tel_data *d)
+{
+	unsigned long pid = 0;
+	long pages;
+
+	if (!only_number(t->rest, "pid", &pid) || pid == 0 || pid > INT_MAX)
+		return lab_tel_error(
+			d, "\"%.40s\" is not pid=N, a process that has ended", t->rest);
+	pages = lab_mempool_reclaim(t->mp, (uint32_t)pid);
+	if (pages < 0)
+		return reclaim_error(d, t->mp->name, pid, pages);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "pool", t->mp->name);
+	lab_tel_dict_u64(d, "pid", pid);
+	lab_tel_dict_u64(d, "pages", (uint64_t)pages);
+	return 0;
+}
+
 /* --------------------------------------------------------- fragmentation */
 
 typedef int (*index_fn)(const struct lab_free_counts *counts, unsigned int order);

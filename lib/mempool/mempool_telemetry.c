@@ -307,6 +307,7 @@ POOL_COMMAND(frag_cb, lab_tel_frag)
 POOL_COMMAND(warnings_cb, lab_tel_warnings)
 POOL_COMMAND(age_cb, lab_tel_age)
 POOL_COMMAND(owners_cb, lab_tel_owners)
+POOL_COMMAND(reclaim_cb, lab_tel_reclaim)
 POOL_COMMAND(set_cb, tel_set)
 POOL_COMMAND(inject_cb, tel_inject)
 
@@ -334,6 +335,9 @@ lab_mempool_telemetry_register(void)
 		{"/labyrinth/set", set_cb, "Change settings. Parameters: [POOL,]key=value,..."},
 		{"/labyrinth/inject", inject_cb,
 			"Inject refusals. Parameters: [POOL,]ppm=N,times=N,seed=N,..."},
+		{"/labyrinth/reclaim", reclaim_cb,
+			"Give back what the caches of a dead process hold. Parameters: "
+			"[POOL,]pid=N"},
 		{"/labyrinth/age", age_cb,
 			"Age the zone. Parameters: [POOL,]model=NAME,occupancy=X,seed=N,... or "
 			"[POOL,]release=all|PAGES"},

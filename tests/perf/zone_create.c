@@ -2,7 +2,8 @@
  * Copyright (c) 2026, the Labyrinth authors
  */
 
-/* How long making a zone of so many GiB takes, its memory reserved and not touched, and what its metadata take. */
+/* How long making a zone of so many GiB takes, its memory reserved and not touched, and what its metadata take; and
+ * whether the labyrinth allocator meets its target. A missed one fails nothing, because a time is no test. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@
 #include "lab_base.h"
 #include "lab_page.h"
 
-#define ROUNDS 9
+#define ROUNDS     9
+#define TARGET_GIB 64UL
+#define TARGET_MS  50.0
 
 static double
 now_ms(void)
@@ -53,29 +56,50 @@ create(struct lab_zone_config *cfg, double *ms)
 	return ret;
 }
 
+/* The median by the target, which is of one size and not of the baseline. */
+static void
+print_verdict(enum lab_allocator a, unsigned long gib, double ms)
+{
+	if (a != LAB_ALLOCATOR_LABYRINTH || gib != TARGET_GIB)
+		printf("\n");
+	else
+		printf("; at most %.0f ms: %s\n", TARGET_MS, ms <= TARGET_MS ? "met" : "missed");
+}
+
+static int
+measure(enum lab_allocator a, unsigned long gib)
+{
+	struct lab_zone_config cfg = lab_zone_config_default(gib << (30 - LAB_PAGE_SHIFT));
+	double ms[ROUNDS];
+
+	cfg.allocator = a;
+	for (int i = 0; i < ROUNDS; i++) {
+		int ret = create(&cfg, &ms[i]);
+
+		if (ret != 0)
+			return ret;
+	}
+	qsort(ms, ROUNDS, sizeof(ms[0]), by_size);
+	printf("%-9s %lu GiB: %.2f ms [%.2f, %.2f], metadata %.3f bytes a frame",
+		lab_allocator_name(a), gib, ms[ROUNDS / 2], ms[0], ms[ROUNDS - 1],
+		(double)lab_zone_meta_size(&cfg) / (double)cfg.nr_pages);
+	print_verdict(a, gib, ms[ROUNDS / 2]);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
-	unsigned long gib = argc > 1 ? strtoul(argv[1], NULL, 10) : 64;
+	unsigned long gib = argc > 1 ? strtoul(argv[1], NULL, 10) : TARGET_GIB;
 
 	for (int a = 0; a < LAB_NR_ALLOCATORS; a++) {
-		struct lab_zone_config cfg = lab_zone_config_default(gib << (30 - LAB_PAGE_SHIFT));
-		double ms[ROUNDS];
+		int ret = measure((enum lab_allocator)a, gib);
 
-		cfg.allocator = (enum lab_allocator)a;
-		for (int i = 0; i < ROUNDS; i++) {
-			int ret = create(&cfg, &ms[i]);
-
-			if (ret != 0) {
-				fprintf(stderr, "%s, %lu GiB: %s\n", lab_allocator_name(a), gib,
-					strerror(-ret));
-				return 1;
-			}
+		if (ret != 0) {
+			fprintf(stderr, "%s, %lu GiB: %s\n", lab_allocator_name(a), gib,
+				strerror(-ret));
+			return 1;
 		}
-		qsort(ms, ROUNDS, sizeof(ms[0]), by_size);
-		printf("%-9s %lu GiB: %.2f ms [%.2f, %.2f], metadata %.3f bytes a frame\n",
-			lab_allocator_name(a), gib, ms[ROUNDS / 2], ms[0], ms[ROUNDS - 1],
-			(double)lab_zone_meta_size(&cfg) / (double)cfg.nr_pages);
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@
  * after it. Without a target of the index: both would be steered to the same. */
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 struct whole_workload {
 	const char *spec;    /* of lab_age_parse(), without its seed */
 	unsigned long churn; /* blocks replaced by lab_tenants_step() afterwards */
+	bool at_once; /* compaction reaches its goal at the last operation, without a pause */
 };
 
 #define WHOLE_ORDERS "orders=0:32/1:8/2:4/3:2/4:1"
@@ -28,20 +30,20 @@ static const struct whole_workload whole_workloads[] = {
 	{"churn,occupancy=0.7", 0},
 	{"churn,occupancy=0.9", 0},
 	{"churn,occupancy=0.5,rounds=40", 0},
-	{"churn,occupancy=0.7,rounds=40," WHOLE_ORDERS, 0},
+	{"churn,occupancy=0.7,rounds=40," WHOLE_ORDERS, 0, .at_once = true},
 	{"lifetimes,occupancy=0.5", 0},
 	{"lifetimes,occupancy=0.7", 0},
 	{"lifetimes,occupancy=0.9", 0},
-	{"scatter,occupancy=0.3", 0},
-	{"scatter,occupancy=0.5", 0},
-	{"scatter,occupancy=0.7", 0},
-	{"scatter,occupancy=0.5,unmovable=0.3", 0},
-	{"adversary,order=3,occupancy=0.125", 0},
+	{"scatter,occupancy=0.3", 0, .at_once = true},
+	{"scatter,occupancy=0.5", 0, .at_once = true},
+	{"scatter,occupancy=0.7", 0, .at_once = true},
+	{"scatter,occupancy=0.5,unmovable=0.3", 0, .at_once = true},
+	{"adversary,order=3,occupancy=0.125", 0, .at_once = true},
 	{"adversary,order=3,occupancy=0.5", 0},
 	{"adversary,order=9,occupancy=0.002", 0},
 	{"adversary,order=9,occupancy=0.5", 0},
 	/* mixtures: what a model left goes on living as another one */
-	{"scatter,occupancy=0.6," WHOLE_ORDERS, 60000},
+	{"scatter,occupancy=0.6," WHOLE_ORDERS, 60000, .at_once = true},
 	{"lifetimes,occupancy=0.8,unmovable=0.4,reclaimable=0.2", 60000},
 	{"adversary,order=9,occupancy=0.4," WHOLE_ORDERS, 60000},
 	{"churn,occupancy=0.8,unmovable=0.5,reclaimable=0," WHOLE_ORDERS, 60000},

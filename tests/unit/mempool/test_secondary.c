@@ -7,6 +7,7 @@
 #include "test_eal.h"
 
 #include <glob.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <sys/wait.h>
@@ -89,6 +90,25 @@ second(void)
 	return 0; /* and keeps what it took, as a program that died would */
 }
 
+/* Another one, which is killed while it has objects and pages in its caches. */
+static int
+killed(void)
+{
+	struct rte_mempool *mp;
+	void *o[TAKEN];
+
+	if (start_eal("killed", "10@0", "secondary") != 0)
+		return 10;
+	mp = rte_mempool_lookup(POOL);
+	if (mp == NULL)
+		return 11;
+	for (unsigned int i = 0; i < TAKEN; i++) /* one by one: a lot goes past the caches */
+		if (rte_mempool_generic_get(mp, &o[i], 1, NULL) != 0)
+			return 11;
+	raise(SIGKILL);
+	return 12;
+}
+
 static void
 write_address(struct rte_mempool *mp, void *arg, void *obj, unsigned int i)
 {
@@ -96,12 +116,12 @@ write_address(struct rte_mempool *mp, void *arg, void *obj, unsigned int i)
 }
 
 static pid_t
-start_second(void)
+start_second(const char *role)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		execl("/proc/self/exe", "test_secondary", "second", prefix, NULL);
+		execl("/proc/self/exe", "test_secondary", role, prefix, NULL);
 		_exit(99);
 	}
 	return pid;
@@ -118,7 +138,7 @@ two_processes(void **state)
 
 	assert_non_null(mp);
 	rte_mempool_obj_iter(mp, write_address, NULL);
-	pid = start_second();
+	pid = start_second("second");
 	assert_true(pid > 0);
 	do
 		ended = waitpid(pid, &status, WNOHANG);
@@ -138,6 +158,56 @@ two_processes(void **state)
 	assert_int_equal(lab_mempool_stats_get(mp, &st), 0);
 	assert_true(st.refused[LAB_CAUSE_RESERVE] >= 1);
 	test_zone_valid(mp);
+	rte_mempool_free(mp);
+}
+
+/* How many can be had, which are then given back. */
+static unsigned int
+available(struct rte_mempool *mp)
+{
+	static void *o[N];
+	unsigned int n = test_take_all(mp, o, N);
+
+	test_put_all(mp, o, n);
+	return n;
+}
+
+/* What it held is lost to it, what its caches held is not. */
+static void
+caches_of_a_killed_process(void **state)
+{
+	struct rte_mempool *mp = test_pool(POOL, N, 2000, 0, "allocator=labyrinth");
+	unsigned int before;
+	long pages;
+	int status;
+	pid_t pid;
+
+	assert_non_null(mp);
+	assert_int_equal(available(mp), N);
+	pid = start_second("killed");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 10) {
+		print_message("the second process cannot map the first one's memory\n");
+		rte_mempool_free(mp);
+		skip();
+	}
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	before = available(mp);
+	pages = lab_mempool_reclaim(mp, (uint32_t)pid);
+	if (pages == -ENOENT) { /* without restartable sequences there are no caches */
+		assert_int_equal(before, N - TAKEN);
+	} else {
+		assert_in_range(pages, 1, N);
+		assert_int_equal(before + pages, N - TAKEN);
+		assert_int_equal(lab_mempool_reclaim(mp, (uint32_t)getpid()), -EBUSY);
+	}
+	assert_int_equal(available(mp), N - TAKEN);
+	assert_int_equal(lab_mempool_reclaim(mp, (uint32_t)pid), -ENOENT);
+	assert_int_equal(lab_mempool_reclaim(mp, 0), -EINVAL);
+	test_zone_valid(mp);
+	rte_mempool_free(mp);
+	mp = test_pool("lists", N, 2000, 0, "allocator=buddy");
+	assert_int_equal(lab_mempool_reclaim(mp, (uint32_t)pid), -ENOTSUP);
 	rte_mempool_free(mp);
 }
 
@@ -168,15 +238,18 @@ remove_runtime_dir(const char *dir)
 int
 main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(two_processes)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_processes),
+		cmocka_unit_test(caches_of_a_killed_process),
+	};
 	char dir[256];
 	int ret;
 
 	unsetenv(LAB_MEMPOOL_ENV);
 	unsetenv(LAB_MEMPOOL_ENV_CONFIG);
-	if (argc == 3 && strcmp(argv[1], "second") == 0) {
+	if (argc == 3) {
 		snprintf(prefix, sizeof(prefix), "%s", argv[2]);
-		return second();
+		return strcmp(argv[1], "second") == 0 ? second() : killed();
 	}
 	snprintf(prefix, sizeof(prefix), "labsec%d", (int)getpid());
 	ret = start_eal("first", "0", "primary");

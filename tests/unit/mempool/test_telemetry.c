@@ -292,6 +292,30 @@ warnings_come_first(void **state)
 	rte_mempool_free(mp);
 }
 
+/* A dead process's caches are shown in test_secondary.c. */
+static void
+reclaim_needs_a_dead_process(void **state)
+{
+	struct rte_mempool *mp = test_pool("dead", N, 2000, 0, "allocator=labyrinth");
+	char own[64];
+	void *obj;
+
+	assert_int_equal(rte_mempool_generic_get(mp, &obj, 1, NULL), 0);
+	rte_mempool_generic_put(mp, &obj, 1, NULL);
+	snprintf(own, sizeof(own), "dead,pid=%d", (int)getpid());
+	expect_error("reclaim", own,
+		lab_mempool_reclaim(mp, (uint32_t)getpid()) == -EBUSY ? "is alive"
+								      : "has no caches");
+	expect_error(
+		"reclaim", "dead,pid=2147483647", "process 2147483647 has no caches in pool dead");
+	expect_error("reclaim", "dead", "is not pid=N");
+	expect_error("reclaim", "dead,pid=0", "is not pid=N");
+	expect_error("reclaim", "dead,pid=2147483648", "is not pid=N");
+	expect_error("reclaim", "dead,pid=-1", "is not pid=N");
+	expect_error("reclaim", "tel,pid=7", "pool tel: the buddy allocator has no caches");
+	rte_mempool_free(mp);
+}
+
 static void
 owners_are_told(void **state)
 {
@@ -385,6 +409,7 @@ main(void)
 		cmocka_unit_test(injection_starts_and_stops),
 		cmocka_unit_test(ageing_and_release),
 		cmocka_unit_test(warnings_come_first),
+		cmocka_unit_test(reclaim_needs_a_dead_process),
 		cmocka_unit_test(owners_are_told),
 		cmocka_unit_test(pools_die_with_their_tenants),
 		cmocka_unit_test(pools_must_be_named_right),
