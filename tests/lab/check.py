@@ -125,6 +125,15 @@ def sent_frames(log):
     return sum(int(n) for n in re.findall(r'"sent": (\d+)', log))
 
 
+def check_tests(r):
+    """The observer's own tests, which ran in the guest before all else."""
+    done = pairs(r.text("tests"))
+    check("the observer's tests ran on this kernel", len(done) > 0, ", ".join(done))
+    for test, status in done.items():
+        lines = re.findall(r"(?:FAILED|SKIPPED) +\] test_\w+|SKIP: .*|(?:ERROR|LINE) .*", r.text(test))
+        check(f"{test} passed", status == 0, "; ".join([f"ends with {status}", *dict.fromkeys(lines)]))
+
+
 def tap_sent(text):
     """Frames that QEMU took from the tap."""
     return json.loads(text)[0]["stats64"]["tx"]["packets"]
@@ -391,6 +400,7 @@ def check_diagnosis(r, figures):
 def main():
     r, figures = Results(sys.argv[1]), {}
     figures["kernel"] = r.text("release").strip()
+    check_tests(r)
     eth0, _ = check_packets(r, figures)
     atomic, messages = check_refusals(r, figures)
     check_observer(r, figures, atomic, eth0)
