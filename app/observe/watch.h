@@ -45,6 +45,7 @@ struct watch_now {
 		nic_alone; /* of nic_dropped, what the kernel has not dropped for a stated reason */
 	uint64_t extfrag, kswapd_wakeups, compaction, pool_hold;
 	uint64_t free_pages, unusable; /* unusable free index of order 3, thousandths */
+	uint64_t extfrag_index;        /* the kernel's, of order 3, thousandths above -1 */
 };
 
 /** Failures with the same request, task and stack. */

@@ -48,6 +48,7 @@ add_all(struct watch *w)
 		{"compaction", "events", LAB_SERIES_COUNTER, &n->compaction},
 		{"free_pages", "pages", LAB_SERIES_GAUGE, &n->free_pages},
 		{"unusable_order3", "thousandths", LAB_SERIES_GAUGE, &n->unusable},
+		{"extfrag_order3", "thousandths above -1", LAB_SERIES_GAUGE, &n->extfrag_index},
 	};
 	char name[LAB_SERIES_NAME_LEN];
 	struct lab_series_value one = {.name = name, .kind = LAB_SERIES_COUNTER};
@@ -152,6 +153,7 @@ take_zones(struct watch *w, struct watch_now *n)
 	for (unsigned int o = 0; o < LAB_NR_ORDERS; o++)
 		n->free_pages += blocks[o] << o;
 	n->unusable = (uint64_t)unusable;
+	n->extfrag_index = (uint64_t)(1000 + extfrag); /* it begins at -1000, and a series at 0 */
 }
 
 /* A drop of which nobody says that it was for something else than memory. */
@@ -175,7 +177,9 @@ add_up(const struct lab_kmon_totals *t, struct watch_now *n, const struct watch_
 static int
 take(struct watch *w, bool slow)
 {
-	struct watch_now n = {.free_pages = w->now.free_pages, .unusable = w->now.unusable};
+	struct watch_now n = {.free_pages = w->now.free_pages,
+		.unusable = w->now.unusable,
+		.extfrag_index = w->now.extfrag_index};
 	int err = lab_nics_read(w->nics, slow);
 
 	if (err)

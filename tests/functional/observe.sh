@@ -156,6 +156,22 @@ else
     note "no allocation is timed here: $why"
 fi
 
+# values NAME: of a series, one a line.
+values() {
+    jq --arg n "$1" '.arms[0].series.list[] | select(.name == $n) | .values[]' "$report"
+}
+
+# Memory stands beside the packets, on the same clock. The kernel's index is -1 where a block of order 3 is there, which the
+# other one sees too; a series begins at 0, so that -1 is 0 in it.
+check "free memory and both indices are sampled with the packets" \
+    [ "$(values free_pages | wc -l) $(values unusable_order3 | wc -l) $(values extfrag_order3 | wc -l)" = \
+    "$(values received | wc -l) $(values received | wc -l) $(values received | wc -l)" ]
+check "the machine has free memory in each" [ "$(values free_pages | awk '$1 <= 0' | wc -l)" = 0 ]
+check "the indices are on their scales" [ "$(
+    { values unusable_order3 | awk '$1 < 0 || $1 > 1000'; values extfrag_order3 | awk '$1 < 0 || $1 > 2000'; } | wc -l)" = 0 ]
+check "where blocks of order 3 are free, both say so" \
+    [ "$(paste <(values unusable_order3) <(values extfrag_order3) | awk '$1 < 900 && $2 > 0' | wc -l)" = 0 ]
+
 # ---------------------------------------------------------------- and the verdict
 
 failures=$(jq '.arms[0].live.memory.failures' "$report")

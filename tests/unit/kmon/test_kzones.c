@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lab_base.h"
 #include "lab_kmon.h"
 
 static void
@@ -27,6 +28,32 @@ test_indices(void **state)
 	lab_kzones_indices(blocks, 0, &unusable, &extfrag);
 	assert_int_equal(unusable, 0);
 	assert_int_equal(extfrag, -1000);
+}
+
+/* No index is outside its scale, and one block of the order, or larger, is all that the kernel's asks for. */
+static void
+test_scales(void **state)
+{
+	struct lab_rng rng;
+
+	(void)state;
+	lab_rng_seed(&rng, 3);
+	for (int i = 0; i < 20000; i++) {
+		unsigned long blocks[LAB_NR_ORDERS] = {0}, suitable = 0;
+		unsigned int order = (unsigned int)lab_rng_below(&rng, LAB_NR_ORDERS);
+		unsigned int highest = (unsigned int)lab_rng_below(&rng, LAB_NR_ORDERS);
+		int unusable, extfrag;
+
+		for (unsigned int o = 0; o <= highest; o++) {
+			blocks[o] = lab_rng_below(&rng, 5) ? lab_rng_below(&rng, 1000) : 0;
+			suitable += o >= order ? blocks[o] : 0;
+		}
+		lab_kzones_indices(blocks, order, &unusable, &extfrag);
+		assert_in_range(unusable, 0, 1000);
+		assert_in_range(1000 + extfrag, 0, 2000);
+		assert_int_equal(extfrag == -1000, suitable > 0);
+		assert_int_equal(unusable<1000, suitable> 0);
+	}
 }
 
 /* Figures that no machine has must not overflow. */
@@ -93,6 +120,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_indices),
+		cmocka_unit_test(test_scales),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_this_machine),
 		cmocka_unit_test(test_update),
