@@ -15,6 +15,7 @@ import sys
 
 TX_RING = 512  # frames of net_af_packet's ring, lost if they wait there as the generator leaves
 ARP = 8  # frames that come from this machine's own stack
+FEW = 200  # stacks, among which a rare one need not be
 CALLERS = 128  # rows of refused callers that the report has at most
 
 # What Debian's kernels let the observer count, by series: whatever is missing there is a fault of ours.
@@ -204,7 +205,8 @@ def check_callers(r, report):
             seen[key] = seen.get(key, 0) + row["n"]
     for key, messages in observed_messages(r.text("dmesg")).items():
         n = seen.get(key, least)
-        check("who the kernel says was refused is in the report, with order and flags", messages <= n,
+        check("who the kernel says was refused is in the report, with order and flags",
+              messages <= n + missed_of(report, "allocations"),
               f"{key[0]}, order {key[1]}, {key[2]}: {messages} messages, {n} refusals")
 
 
@@ -224,8 +226,9 @@ def check_stacks(report, figures):
     figures.update(stacks=kept, stacks_receive=receive, stacks_refill=refill, comms=sorted(comms))
     check("each refused atomic page has a stack or is said to have none", kept > 0 and kept + left_out == terminal,
           f"{kept} in {len(stacks)} sorts, {left_out} without, of {terminal}")
-    # the ring's refill itself, or the skb of a packet that would free a place in it
-    check("there are stacks of virtio_net's receiving", receive > 0, f"{receive}, {refill} of them of its refill")
+    # most are of the skb of a packet that would free a place in the ring, one in 20 to 40 of the ring's refill itself
+    check("there are stacks of virtio_net's receiving, and of its refill", receive > 0 and (refill > 0 or kept < FEW),
+          f"{receive}, {refill} of them of its refill")
     check("ksoftirqd is among those refused", "ksoftirqd/0" in comms, ", ".join(sorted(comms)))
 
 
