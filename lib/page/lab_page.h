@@ -306,7 +306,11 @@ int lab_free_blocks(struct lab_zone *zone, struct lab_blocks *blocks);
 /**
  * Take back what the caches of a dead process hold, in a zone that several processes share: nobody else can
  * reach it. Blocks that the process had been given stay allocated (owner tags tell whose they are), as may
- * one batch for each of its threads that died while it moved pages, which is counted as lost_pages.
+ * one batch for each of its threads that died while it moved pages, which is counted as lost_pages, and a block that it
+ * was just taking or giving back. What it had not told yet of the frames that it took or freed is put right: that
+ * looks at each frame's bit (some milliseconds for 16 GiB) and wants a moment in which nothing moves. If others leave none, the
+ * count of free frames stays wrong by what the dead one had in hand, until the next process is reclaimed.
+ * Of a block of order 5 or more that it was just naming lab_zone_is_valid() may find a part.
  * @param pid  of a process that has ended; of a living one -EBUSY, of one without caches in this zone -ENOENT.
  * @return pages given back. Any thread.
  */

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Labyrinth authors
+ */
+
+/* A labyrinth zone with stacks, depots and a reserve that several processes share: what one cannot reach of the others',
+ * and what is left when one is killed or stopped in the midst of anything. */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "depot.h"
+#include "lab_base.h"
+#include "lab_page.h"
+#include "percpu.h"
+#include "stacks.h"
+#include "zone.h"
+
+#define PAGES   32768U
+#define RESERVE 16U /* blocks of order 1 */
+#define SLOTS   2048U
+
+/* A process, or a thread, that works on the zone, in memory that the others see. */
+struct sharer {
+	struct lab_zone *z;
+	_Atomic bool stop;
+	_Atomic unsigned long rounds;
+	_Atomic long announced; /* pages that it has, or is taking or giving back */
+	_Atomic uint32_t
+		record[SLOTS]; /* what it has for certain: the frame << 4 | order | 8; 0: nothing */
+};
+
+static struct lab_zone_config cfg;
+static struct lab_zone *z;
+static struct sharer *sharer;
+static unsigned int nr_cpus;
+
+static void *
+map_shared(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(p, MAP_FAILED);
+	return p;
+}
+
+static int
+setup(void **state)
+{
+	cfg = lab_zone_config_default(PAGES);
+	cfg.allocator = LAB_ALLOCATOR_LABYRINTH;
+	cfg.nr_cpus = nr_cpus;
+	cfg.nr_processes = 2;
+	cfg.min_free_kbytes = 0;
+	cfg.reserve[1] = RESERVE;
+	cfg.meta_len = lab_zone_meta_size(&cfg);
+	cfg.meta = map_shared(cfg.meta_len);
+	cfg.base = map_shared(PAGES * LAB_PAGE_SIZE);
+	assert_int_equal(lab_zone_create(&z, &cfg), 0);
+	sharer = map_shared(sizeof(*sharer));
+	sharer->z = z;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	lab_zone_destroy(z);
+	munmap(cfg.meta, cfg.meta_len);
+	munmap(cfg.base, PAGES * LAB_PAGE_SIZE);
+	munmap(sharer, sizeof(*sharer));
+	return 0;
+}
+
+static struct lab_zone_info
+info(void)
+{
+	struct lab_zone_info i;
+
+	lab_zone_info_get(z, &i);
+	return i;
+}
+
+static void
+assert_valid(void)
+{
+	char why[200] = "";
+
+	if (!lab_zone_is_valid(z, why, sizeof(why)))
+		fail_msg("%s", why);
+}
+
+/* ------------------------------------------------------------------- sharers */
+
+static void
+take(struct sharer *s, unsigned int slot, lab_gfp_t gfp, unsigned int order)
+{
+	void *page;
+
+	atomic_fetch_add(&s->announced, 1L << order);
+	page = lab_alloc_pages(s->z, gfp, order);
+	if (page == NULL)
+		atomic_fetch_sub(&s->announced, 1L << order);
+	else
+		atomic_store(
+			&s->record[slot], (uint32_t)lab_page_to_pfn(s->z, page) << 4 | 8 | order);
+}
+
+/* What the record says is given back; it says so no more before that. */
+static void
+give(struct sharer *s, unsigned int slot)
+{
+	uint32_t r = atomic_exchange(&s->record[slot], 0);
+	unsigned int order = r & 7;
+
+	if (r == 0)
+		return;
+	lab_assert_always(lab_free_pages(s->z, lab_pfn_to_page(s->z, r >> 4), order) == 0);
+	atomic_fetch_sub(&s->announced, 1L << order);
+}
+
+static void
+refill_reserve(struct sharer *s)
+{
+	const unsigned int budget = 2 * RESERVE;
+
+	atomic_fetch_add(&s->announced, budget);
+	lab_zone_background(s->z, budget);
+	atomic_fetch_sub(&s->announced, budget);
+}
+
+/* More of an order than a stack holds, or fewer, and all of it goes back: stacks and depots fill and run dry. */
+static void
+use(struct sharer *s, struct lab_rng *rng)
+{
+	unsigned int order = lab_rng_below(rng, 2) ? 0 : (unsigned int)lab_rng_below(rng, 5);
+	unsigned int n = (unsigned int)lab_rng_below(rng, SLOTS >> order) + 1;
+	lab_gfp_t gfp = LAB_GFP_ATOMIC | (lab_rng_below(rng, 2) ? __LAB_GFP_MOVABLE : 0);
+
+	for (unsigned int i = 0; i < n; i++)
+		take(s, i, gfp, order);
+	if (lab_rng_below(rng, 4) == 0)
+		lab_drain_all_pages(s->z);
+	refill_reserve(s);
+	for (unsigned int i = 0; i < n; i++)
+		give(s, i);
+	atomic_fetch_add(&s->rounds, 1);
+}
+
+static void
+work(struct sharer *s, uint64_t seed)
+{
+	struct lab_rng rng;
+
+	lab_rng_seed(&rng, seed);
+	while (!atomic_load(&s->stop))
+		use(s, &rng);
+}
+
+static pid_t
+fork_sharer(uint64_t seed)
+{
+	pid_t pid;
+
+	atomic_store(&sharer->stop, false);
+	atomic_store(&sharer->announced, 0);
+	pid = fork();
+	if (pid == 0) {
+		work(sharer, seed);
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void
+wait_end(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+/* Take every page that can be had. @return how many. */
+static unsigned int
+take_free(void **page)
+{
+	unsigned int n = 0;
+
+	while (n < PAGES && (page[n] = lab_alloc_pages(z, LAB_GFP_ATOMIC, 0)) != NULL)
+		n++;
+	return n;
+}
+
+static void
+give_free(void **page, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(lab_free_pages(z, page[i], 0), 0);
+	lab_drain_all_pages(z);
+}
+
+/* --------------------------------------------------------------- killed */
+
+#define KILLS 50
+
+/* Somewhere in its work. */
+static void
+kill_one(uint64_t seed, struct lab_rng *rng)
+{
+	unsigned long rounds = atomic_load(&sharer->rounds);
+	pid_t pid = fork_sharer(seed);
+
+	while (atomic_load(&sharer->rounds) == rounds)
+		usleep(200);
+	usleep((useconds_t)lab_rng_below(rng, 10000));
+	kill(pid, SIGKILL);
+	wait_end(pid);
+	assert_true(lab_zone_reclaim(z, (uint32_t)pid) >= 0);
+}
+
+/* What the process had for certain goes back. @return pages of which nobody knows whether it had them. */
+static unsigned long
+inherit(void)
+{
+	for (unsigned int slot = 0; slot < SLOTS; slot++)
+		give(sharer, slot);
+	lab_drain_all_pages(z);
+	lab_zone_background(z, 2 * RESERVE);
+	return (unsigned long)atomic_load(&sharer->announced);
+}
+
+static void
+test_killed(void **state)
+{
+	unsigned long missing = 0, unknown = 0;
+	static void *page[PAGES + 1];
+	struct lab_zone_stats s = {0};
+	struct lab_rng rng;
+
+	lab_rng_seed(&rng, 1);
+	for (unsigned int i = 0; i < KILLS; i++) {
+		unsigned int n;
+
+		kill_one(i, &rng);
+		unknown += inherit();
+		lab_zone_stats_get(z, &s);
+		missing = PAGES - info().nr_free - info().nr_reserve;
+		assert_true(missing <= unknown + s.lost_pages);
+		assert_int_equal(info().nr_pcp, 0);
+		assert_valid();
+		n = take_free(page);
+		assert_int_equal(info().nr_free, 0);
+		give_free(page, n);
+		assert_int_equal(n + info().nr_reserve + missing, PAGES);
+	}
+	print_message("%u killed: %lu pages missing of %lu that they had in hand and %lu lost\n",
+		KILLS, missing, unknown, (unsigned long)s.lost_pages);
+	assert_int_equal(s.bad_free, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
+	};
+
+	if (!percpu_available()) {
+		printf("skipped: no restartable sequences here (rseq, membarrier, x86-64, no "
+		       "ThreadSanitizer)\n");
+		return 77;
+	}
+	nr_cpus = (unsigned int)sysconf(_SC_NPROCESSORS_CONF);
+	return cmocka_run_group_tests_name("processes", tests, NULL, NULL);
+}
