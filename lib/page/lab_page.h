@@ -176,6 +176,11 @@ void *lab_alloc_pages(struct lab_zone *zone, lab_gfp_t gfp, unsigned int order);
 /**
  * One frame, LAB_GFP_ATOMIC: the allocation that the project is named for. Never sleeps.
  * @return as lab_alloc_pages().
+ * A labyrinth zone refuses it only if the free frames, the reserve and the caches of this process, on every CPU, had no page
+ * for it at one moment (but for those that it counts as `contended`). Pages in the caches of another living process are out
+ * of reach, for nobody can interrupt its sequences: at most 5616 pages for each CPU of the zone and 6144 in its depots, which
+ * lab_zone_info.nr_pcp counts. They are back once it frees them while nothing else is free, drains its caches, or ends and
+ * is reclaimed (lab_zone_reclaim()).
  * Worst case on a labyrinth zone: 19 passes (two at the low mark, one at min, 16 to prove a refusal; a request with MEMALLOC
  * makes one more, with reserves), each a search of at most 89,600 words of the store looked at or swapped (64 races lost to
  * others, 1400 words between two). Before each of the 16 one visit to this process's caches, which brings home what it

@@ -189,6 +189,83 @@ wait_end(pid_t pid)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 }
 
+/* ---------------------------------------------------------- another's caches */
+
+/* What a process can have in its caches at the most; the header says so. */
+static unsigned long
+most_cached(void)
+{
+	return 5616UL * nr_cpus + 6144;
+}
+
+static void
+assert_most_cached(void)
+{
+	unsigned long pages = LAB_NR_DEPOTS * DEPOT_SLOTS * DEPOT_BATCH;
+
+	for (unsigned int i = 0; i < LAB_NR_STACKS; i++)
+		pages += (unsigned long)nr_cpus * z->sets[0].stack[i].slots << lab_stack_order(i);
+	assert_int_equal(pages, most_cached());
+}
+
+enum order { FILL = 'f', TAKE = 't', DRAIN = 'd' };
+
+/* A process that does as it is told, and says when it has. */
+static void
+obey(int in, int out)
+{
+	static void *page[3000];
+	char c;
+
+	while (read(in, &c, 1) == 1) {
+		unsigned long cached = info().nr_pcp;
+
+		if (c == DRAIN)
+			lab_assert_always(lab_drain_all_pages(z) == cached);
+		for (unsigned int i = 0; c == FILL && i < 3000; i++)
+			lab_assert_always((page[i] = lab_alloc_page_gfp_atomic(z)) != NULL);
+		for (unsigned int i = 0; c == FILL && i < 3000; i++)
+			lab_assert_always(lab_free_pages(z, page[i], 0) == 0);
+		/* what is cached is for itself, down to the last page */
+		for (unsigned int i = 0; c == TAKE && i < cached; i++)
+			lab_assert_always((page[i] = lab_alloc_page_gfp_atomic(z)) != NULL);
+		for (unsigned int i = 0; c == TAKE && i < cached; i++)
+			lab_assert_always(lab_free_pages(z, page[i], 0) == 0);
+		lab_assert_always(write(out, &c, 1) == 1);
+	}
+	_exit(0);
+}
+
+static int to_other, from_other;
+
+static pid_t
+fork_other(void)
+{
+	int in[2], out[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(in), 0);
+	assert_int_equal(pipe(out), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(in[1]);
+		obey(in[0], out[1]);
+	}
+	assert_true(pid > 0);
+	close(in[0]);
+	close(out[1]);
+	to_other = in[1];
+	from_other = out[0];
+	return pid;
+}
+
+static void
+tell(char c)
+{
+	assert_int_equal(write(to_other, &c, 1), 1);
+	assert_int_equal(read(from_other, &c, 1), 1);
+}
+
 /* Take every page that can be had. @return how many. */
 static unsigned int
 take_free(void **page)
@@ -206,6 +283,51 @@ give_free(void **page, unsigned int n)
 	for (unsigned int i = 0; i < n; i++)
 		assert_int_equal(lab_free_pages(z, page[i], 0), 0);
 	lab_drain_all_pages(z);
+}
+
+/* What another living process caches is out of reach, and told. */
+static void
+test_others_caches(void **state)
+{
+	const unsigned int all = PAGES - 2 * RESERVE;
+	static void *page[PAGES + 1];
+	unsigned long cached;
+	unsigned int n;
+	pid_t pid = fork_other();
+
+	assert_most_cached();
+	tell(FILL);
+	cached = info().nr_pcp;
+	assert_true(cached > 0 && cached <= most_cached());
+	n = take_free(page);
+	assert_int_equal(n, all - cached);
+	assert_int_equal(info().nr_pcp, cached); /* refused, and none of them was touched */
+	assert_int_equal(info().nr_free, 0);
+	assert_int_equal(lab_zone_reclaim(z, (uint32_t)pid), -EBUSY);
+	tell(TAKE);
+	/* while nothing is free, what it frees is everybody's */
+	assert_true(info().nr_free > 0);
+	assert_int_equal(info().nr_free + info().nr_pcp, cached);
+	tell(DRAIN);
+	assert_int_equal(info().nr_pcp, 0);
+	n += take_free(page + n);
+	assert_int_equal(n, all);
+	give_free(page, n);
+	tell(FILL);
+	cached = info().nr_pcp;
+	n = take_free(page);
+	assert_int_equal(n, all - cached);
+	kill(pid, SIGKILL);
+	wait_end(pid);
+	assert_null(lab_alloc_page_gfp_atomic(z)); /* nobody's, until somebody says so */
+	assert_int_equal(lab_zone_reclaim(z, (uint32_t)pid), cached);
+	n += take_free(page + n);
+	assert_int_equal(n, all);
+	give_free(page, n);
+	assert_int_equal(info().nr_free, all);
+	assert_valid();
+	close(to_other);
+	close(from_other);
 }
 
 /* --------------------------------------------------------------- killed */
@@ -271,6 +393,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_others_caches, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
 	};
 
