@@ -5,6 +5,7 @@
 /* A labyrinth zone with stacks, depots and a reserve that several processes share: what one cannot reach of the others',
  * and what is left when one is killed or stopped in the midst of anything. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -389,12 +390,139 @@ test_killed(void **state)
 	assert_int_equal(s.bad_free, 0);
 }
 
+/* --------------------------------------------------------------- stopped */
+
+#define STOPS 60
+
+/* Pages that are on the way to or from stacks. */
+static unsigned long
+moving(void)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int s = 0; s < z->nr_sets; s++)
+		for (unsigned int i = 0; i < LAB_NR_STACKS; i++)
+			pages += (uint32_t)percpu_moves(&z->sets[s].stack[i]);
+	return pages;
+}
+
+/* While the other one stands still, wherever that is: all that it neither has nor caches is there, as blocks of any
+ * order, and what is given back is there again. */
+static void
+use_what_is_left(void **page)
+{
+	unsigned long theirs, n;
+
+	lab_drain_all_pages(z);
+	theirs = (unsigned long)atomic_load(&sharer->announced) + info().nr_pcp + moving();
+	n = take_free(page);
+	assert_true(n + info().nr_reserve + theirs >= PAGES);
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(lab_free_pages(z, page[i], 0), 0);
+	for (unsigned int order = 1; order <= 3; order++) {
+		void *block = lab_alloc_pages(z, LAB_GFP_ATOMIC | __LAB_GFP_MOVABLE, order);
+
+		assert_non_null(block);
+		assert_int_equal(lab_free_pages(z, block, order), 0);
+	}
+	lab_zone_background(z, 2 * RESERVE);
+}
+
+static void
+assert_whole(void)
+{
+	struct lab_zone_stats s;
+
+	lab_drain_all_pages(z);
+	lab_zone_background(z, 2 * RESERVE);
+	lab_zone_stats_get(z, &s);
+	assert_int_equal(atomic_load(&sharer->announced), 0);
+	assert_int_equal(s.bad_free, 0);
+	assert_int_equal(s.lost_pages, 0);
+	assert_int_equal(info().nr_pcp, 0);
+	assert_int_equal(lab_zone_reserve_held(z, 1), RESERVE);
+	assert_int_equal(info().nr_free, PAGES - 2 * RESERVE);
+	assert_valid();
+}
+
+static void
+test_a_stopped_process(void **state)
+{
+	static void *page[PAGES + 1];
+	pid_t pid = fork_sharer(7);
+	struct lab_rng rng;
+	int status;
+
+	lab_rng_seed(&rng, 2);
+	for (unsigned int i = 0; i < STOPS; i++) {
+		usleep((useconds_t)lab_rng_below(&rng, 4000));
+		kill(pid, SIGSTOP);
+		assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+		assert_true(WIFSTOPPED(status));
+		use_what_is_left(page);
+		kill(pid, SIGCONT);
+	}
+	atomic_store(&sharer->stop, true);
+	wait_end(pid);
+	assert_true(atomic_load(&sharer->rounds) > 0);
+	assert_true(lab_zone_reclaim(z, (uint32_t)pid) >= 0);
+	assert_whole();
+}
+
+static _Atomic bool held_back, let_go;
+
+static void
+hold(int sig)
+{
+	atomic_store(&held_back, true);
+	while (!atomic_load(&let_go))
+		usleep(100);
+	atomic_store(&held_back, false);
+}
+
+static void *
+work_in_thread(void *arg)
+{
+	work(arg, 11);
+	return NULL;
+}
+
+/* A thread of the same process, stopped by a handler that waits: its stacks are everybody's. */
+static void
+test_a_stopped_thread(void **state)
+{
+	static void *page[PAGES + 1];
+	struct lab_rng rng;
+	pthread_t thread;
+
+	lab_rng_seed(&rng, 3);
+	signal(SIGUSR1, hold);
+	atomic_store(&sharer->stop, false);
+	assert_int_equal(pthread_create(&thread, NULL, work_in_thread, sharer), 0);
+	for (unsigned int i = 0; i < STOPS; i++) {
+		usleep((useconds_t)lab_rng_below(&rng, 4000));
+		atomic_store(&let_go, false);
+		pthread_kill(thread, SIGUSR1);
+		while (!atomic_load(&held_back))
+			usleep(50);
+		use_what_is_left(page);
+		atomic_store(&let_go, true);
+		while (atomic_load(&held_back))
+			usleep(50);
+	}
+	atomic_store(&sharer->stop, true);
+	pthread_join(thread, NULL);
+	assert_whole();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_others_caches, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_stopped_process, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_stopped_thread, setup, teardown),
 	};
 
 	if (!percpu_available()) {
