@@ -139,6 +139,12 @@ bool frames_free_now(const struct frames *f, uint32_t pfn);
 /** Class of the child that a frame is in. */
 unsigned int frames_class(const struct frames *f, uint32_t pfn);
 
+/** Free frames, by counting all bits. */
+uint32_t frames_nr_free(const struct frames *f);
+
+/** Promise all that is free: who died while it freed frames may not have. Others may go on meanwhile. Walks the zone. */
+void frames_mend(struct frames *f);
+
 /** At rest: the tree promises all that the bits hold, and nr_free frames are free. */
 bool frames_is_valid(const struct frames *f, unsigned long nr_free, char *why, size_t len);
 

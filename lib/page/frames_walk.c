@@ -18,6 +18,23 @@ frames_child_free(const struct frames *f, uint32_t child)
 	return n;
 }
 
+uint32_t
+frames_nr_free(const struct frames *f)
+{
+	uint32_t n = 0;
+
+	for (uint32_t child = 0; child < f->nr_children; child++)
+		n += frames_child_free(f, child);
+	return n;
+}
+
+void
+frames_mend(struct frames *f)
+{
+	for (uint32_t child = 0; child < f->nr_children; child++)
+		frames_freed(f, child);
+}
+
 bool
 frames_count_child(const struct frames *f, uint32_t child, unsigned long (*blocks)[FRAMES_TYPES])
 {

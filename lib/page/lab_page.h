@@ -176,6 +176,11 @@ void *lab_alloc_pages(struct lab_zone *zone, lab_gfp_t gfp, unsigned int order);
 /**
  * One frame, LAB_GFP_ATOMIC: the allocation that the project is named for. Never sleeps.
  * @return as lab_alloc_pages().
+ * A labyrinth zone refuses it only if the free frames, the reserve and the caches of this process, on every CPU, had no page
+ * for it at one moment (but for those that it counts as `contended`). Pages in the caches of another living process are out
+ * of reach, for nobody can interrupt its sequences: at most 5616 pages for each CPU of the zone and 6144 in its depots, which
+ * lab_zone_info.nr_pcp counts. They are back once it frees them while nothing else is free, drains its caches, or ends and
+ * is reclaimed (lab_zone_reclaim()).
  * Worst case on a labyrinth zone: 19 passes (two at the low mark, one at min, 16 to prove a refusal; a request with MEMALLOC
  * makes one more, with reserves), each a search of at most 89,600 words of the store looked at or swapped (64 races lost to
  * others, 1400 words between two). Before each of the 16 one visit to this process's caches, which brings home what it
@@ -306,7 +311,11 @@ int lab_free_blocks(struct lab_zone *zone, struct lab_blocks *blocks);
 /**
  * Take back what the caches of a dead process hold, in a zone that several processes share: nobody else can
  * reach it. Blocks that the process had been given stay allocated (owner tags tell whose they are), as may
- * one batch for each of its threads that died while it moved pages, which is counted as lost_pages.
+ * one batch for each of its threads that died while it moved pages, which is counted as lost_pages, and a block that it
+ * was just taking or giving back. What it had not told yet of the frames that it took or freed is put right: that
+ * looks at each frame's bit (some milliseconds for 16 GiB) and wants a moment in which nothing moves. If others leave none, the
+ * count of free frames stays wrong by what the dead one had in hand, until the next process is reclaimed.
+ * Of a block of order 5 or more that it was just naming lab_zone_is_valid() may find a part.
  * @param pid  of a process that has ended; of a living one -EBUSY, of one without caches in this zone -ENOENT.
  * @return pages given back. Any thread.
  */

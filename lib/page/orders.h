@@ -16,6 +16,7 @@
  *  blocks of two frames and more: 0 stands for a single frame, so those cost no write. */
 #define LAB_ORDER_INSIDE  15U
 #define LAB_ORDER_OFFLINE 14U
+_Static_assert(LAB_ORDER_INSIDE == 15, "inside is all bits");
 
 static inline unsigned int
 lab_order_at(const struct lab_zone *z, uint32_t pfn)
@@ -39,23 +40,23 @@ lab_set_order_at(struct lab_zone *z, uint32_t pfn, unsigned int value)
 		two, &old, new, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 
-/** The same byte for all frames of a block of two or more. Atomic, for compaction looks at blocks of others;
- *  they are aligned to their size. */
+/** Write the halves of all frames of a block of two or more: `first` to its first sixteen, `all` to the others. Atomic, for
+ *  compaction looks at blocks of others; they are aligned to their size. In one store up to order 4: who is killed there
+ *  leaves no half of it. */
 static inline void
-lab_fill_orders(struct lab_zone *z, uint32_t pfn, unsigned int order, uint8_t two)
+lab_fill_orders(struct lab_zone *z, uint32_t pfn, unsigned int order, uint64_t first, uint64_t all)
 {
 	uint8_t *at = &z->orders[pfn / 2];
-	uint64_t all = two * 0x0101010101010101ULL;
 
 	if (order == 1)
-		__atomic_store_n(at, two, __ATOMIC_RELAXED);
+		__atomic_store_n(at, (uint8_t)first, __ATOMIC_RELAXED);
 	else if (order == 2)
-		__atomic_store_n((uint16_t *)at, (uint16_t)all, __ATOMIC_RELAXED);
+		__atomic_store_n((uint16_t *)at, (uint16_t)first, __ATOMIC_RELAXED);
 	else if (order == 3)
-		__atomic_store_n((uint32_t *)at, (uint32_t)all, __ATOMIC_RELAXED);
+		__atomic_store_n((uint32_t *)at, (uint32_t)first, __ATOMIC_RELAXED);
 	else
-		for (unsigned int i = 0; i < (1U << order) / 16; i++)
-			__atomic_store_n((uint64_t *)at + i, all, __ATOMIC_RELAXED);
+		for (unsigned int i = (1U << order) / 16; i-- > 0;)
+			__atomic_store_n((uint64_t *)at + i, i > 0 ? all : first, __ATOMIC_RELAXED);
 }
 
 /** Of the frames [pfn, pfn + nr) so many more are named, as anything but single ones, in each of their children: told
@@ -82,9 +83,7 @@ lab_name_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
 	if (order == 0)
 		return;
 	lab_count_named(z, pfn, 1U << order, 1);
-	lab_fill_orders(z, pfn, order, LAB_ORDER_INSIDE << 4 | LAB_ORDER_INSIDE);
-	__atomic_store_n(
-		&z->orders[pfn / 2], (uint8_t)(LAB_ORDER_INSIDE << 4 | order), __ATOMIC_RELAXED);
+	lab_fill_orders(z, pfn, order, (UINT64_MAX ^ LAB_ORDER_INSIDE) | order, UINT64_MAX);
 }
 
 static inline void
@@ -92,7 +91,7 @@ lab_unname_block(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
 	if (order == 0)
 		return;
-	lab_fill_orders(z, pfn, order, 0);
+	lab_fill_orders(z, pfn, order, 0, 0);
 	lab_count_named(z, pfn, 1U << order, -1);
 }
 

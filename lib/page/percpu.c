@@ -531,6 +531,16 @@ percpu_end_dead_moves(const struct percpu *p)
 	return pages;
 }
 
+uint64_t
+percpu_moves(const struct percpu *p)
+{
+	uint64_t moves = 0;
+
+	for (unsigned int i = 0; i < p->nr_cpus; i++)
+		moves += atomic_load(&stack_of(p, i)->moves);
+	return moves;
+}
+
 void
 percpu_add_up(const struct percpu *p, struct percpu_sum *sum)
 {

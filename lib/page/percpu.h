@@ -138,6 +138,10 @@ void percpu_reopen(struct percpu *p);
 _Atomic uint64_t *percpu_move_begin(struct percpu *p, unsigned int pages);
 void percpu_move_end(_Atomic uint64_t *moves, unsigned int pages);
 
+/** Moves of all stacks, in one number: the lower half is 0 if none is under way, and another number follows once one
+ *  has begun. */
+uint64_t percpu_moves(const struct percpu *p);
+
 /** What all stacks of a process hold and did. */
 struct percpu_sum {
 	uint64_t held;   /**< pages on stacks or in a move */

@@ -552,6 +552,45 @@ lab_stacks_stats(const struct lab_zone *z, struct lab_zone_stats *out)
 
 /* ------------------------------------------------------------ the dead's */
 
+/** Counts of free frames until one was made while nothing moved. */
+#define RECOUNTS 64U
+
+static uint64_t
+all_moves(const struct lab_zone *z)
+{
+	uint64_t moves = 0;
+
+	for (unsigned int s = 0; s < z->nr_sets; s++)
+		for (unsigned int i = 0; i < LAB_NR_STACKS; i++)
+			moves += percpu_moves(&z->sets[s].stack[i]);
+	return moves;
+}
+
+/** Set the count of free frames right. What goes past the stacks is no move: a thread that is stopped all the while between
+ *  a block of order 4 or more and its count has it counted twice, until the next time. @return false: something moved. */
+static bool
+recount(struct lab_zone *z)
+{
+	unsigned long said = rd(&z->nr_free), frames = frames_nr_free(z->store);
+	uint64_t moves = all_moves(z);
+
+	if ((uint32_t)moves != 0 || frames_nr_free(z->store) != frames || rd(&z->nr_free) != said ||
+		all_moves(z) != moves)
+		return false;
+	if (frames != said)
+		lab_free_changed(z, (long)frames - (long)said);
+	return true;
+}
+
+/** Who was killed between the bits of frames and their promise, or their count, left them without. */
+static void
+mend(struct lab_zone *z)
+{
+	frames_mend(z->store);
+	for (unsigned int i = 0; i < RECOUNTS && !recount(z); i++)
+		sched_yield();
+}
+
 long
 lab_zone_reclaim(struct lab_zone *z, uint32_t pid)
 {
@@ -565,8 +604,12 @@ lab_zone_reclaim(struct lab_zone *z, uint32_t pid)
 		if (!lab_process_is_gone((pid_t)pid))
 			return -EBUSY;
 		/* one that buries is enough */
-		if (atomic_compare_exchange_strong(&z->sets[i].process, &expected, burying))
-			return (long)lab_stacks_bury(z, &z->sets[i]);
+		if (atomic_compare_exchange_strong(&z->sets[i].process, &expected, burying)) {
+			long pages = (long)lab_stacks_bury(z, &z->sets[i]);
+
+			mend(z);
+			return pages;
+		}
 	}
 	return -ENOENT;
 }

@@ -235,6 +235,28 @@ test_bounded_mixed(void **state)
 	free(f);
 }
 
+/* Who was killed between the bits and their promise: no search finds the frames until somebody mends that. */
+static void
+test_mend(void **state)
+{
+	struct frames *f = make(100 * FRAMES_CHILD);
+	_Atomic uint64_t *rows = (_Atomic uint64_t *)(uintptr_t)frames_rows(f);
+	struct frames_cursor cur = {0};
+	char why[160];
+
+	while (frames_alloc(f, 0, 0, &cur) != FRAMES_NONE)
+		;
+	atomic_fetch_or(&rows[77 * FRAMES_CHILD / 64 + 3], 0xf0);
+	assert_int_equal(frames_nr_free(f), 4);
+	assert_int_equal(frames_alloc(f, 0, 0, &cur), FRAMES_NONE);
+	assert_false(frames_is_valid(f, 4, why, sizeof(why)));
+	frames_mend(f);
+	assert_valid(f, 4);
+	assert_int_equal(frames_alloc(f, 2, 0, &cur), 77 * FRAMES_CHILD + 3 * 64 + 4);
+	assert_int_equal(frames_nr_free(f), 0);
+	free(f);
+}
+
 static void
 test_large(void **state)
 {
@@ -403,6 +425,7 @@ main(void)
 		cmocka_unit_test(test_small_requests_break_small_blocks),
 		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_bounded_mixed),
+		cmocka_unit_test(test_mend),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_a_stopped_thread_stops_nobody),
