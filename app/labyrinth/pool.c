@@ -32,6 +32,8 @@ from_options(const struct app *app, struct pool_config *cfg)
 		app->opt.pool_ops ? app->opt.pool_ops
 		: user            ? user
 				  : LAB_MEMPOOL_OPS_BUDDY);
+	/* zones_background() */
+	snprintf(cfg->settings, sizeof(cfg->settings), "background=program");
 }
 
 static int

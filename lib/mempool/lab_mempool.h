@@ -159,6 +159,7 @@ enum lab_mempool_background {
 	LAB_MEMPOOL_BACKGROUND_OFF,     /**< nobody does background work */
 	LAB_MEMPOOL_BACKGROUND_SERVICE, /**< an rte_service of the application's service lcores */
 	LAB_MEMPOOL_BACKGROUND_THREAD,  /**< a thread of the driver's own */
+	LAB_MEMPOOL_BACKGROUND_PROGRAM, /**< the program itself, by lab_zone_background() */
 };
 
 /**
@@ -179,7 +180,8 @@ enum lab_mempool_background {
  *   get may wait for the zone's reclaimer; without NOWARN refusals are logged, at most one per 10 s
  * - linux (c): 6.1 or 6.12. Default 6.12
  * - background (c): who does the background work of the pool's zones (lab_zone_background()): off; thread, one of
- *   the driver's own; service, an rte_service "labyrinth_POOL" that the application maps to a service lcore.
+ *   the driver's own; service, an rte_service "labyrinth_POOL" that the application maps to a service lcore; program,
+ *   which has the driver start nothing, as off does, because the program calls lab_zone_background().
  *   Objects keep their content: pages of a pool are never zeroed ahead. Default off
  * - inject_ppm: 0 to 1000000, chance of a refusal of a block, in millionths. Default 0
  * - inject_interval: only every n-th block. Default 1
@@ -213,7 +215,7 @@ struct lab_mempool_settings {
 	enum lab_mempool_background background; /**< who does the zones' background work */
 };
 
-/** "off", "service", "thread". */
+/** "off", "service", "thread", "program". */
 const char *lab_mempool_background_name(enum lab_mempool_background b);
 
 /** The defaults of the table above. */

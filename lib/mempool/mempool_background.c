@@ -86,12 +86,19 @@ lab_pool_background_start(struct lab_pool *p)
 {
 	int ret = 0;
 
-	if (p->background_runs || p->settings.background == LAB_MEMPOOL_BACKGROUND_OFF)
+	if (p->background_runs)
 		return 0;
-	if (p->settings.background == LAB_MEMPOOL_BACKGROUND_SERVICE)
+	switch (p->settings.background) {
+	case LAB_MEMPOOL_BACKGROUND_OFF:
+	case LAB_MEMPOOL_BACKGROUND_PROGRAM:
+		return 0;
+	case LAB_MEMPOOL_BACKGROUND_SERVICE:
 		ret = service_start(p);
-	else
+		break;
+	case LAB_MEMPOOL_BACKGROUND_THREAD:
 		ret = lab_background_start_rounds(&p->background, pool_round, p);
+		break;
+	}
 	if (ret != 0)
 		return ret;
 	p->background_runs = true;

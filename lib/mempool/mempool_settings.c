@@ -215,6 +215,7 @@ static const char *const background_names[] = {
 	[LAB_MEMPOOL_BACKGROUND_OFF] = "off",
 	[LAB_MEMPOOL_BACKGROUND_SERVICE] = "service",
 	[LAB_MEMPOOL_BACKGROUND_THREAD] = "thread",
+	[LAB_MEMPOOL_BACKGROUND_PROGRAM] = "program",
 };
 
 const char *
@@ -247,7 +248,7 @@ static const struct key keys[] = {
 	{"gfp", LAB_KEYS_GATE, read_gfp,
 		"flags such as ATOMIC|NOWARN, without ZERO, NOFAIL and DMA, of one migratetype"},
 	{"linux", LAB_KEYS_CREATION, read_linux, "6.1 or 6.12"},
-	{"background", LAB_KEYS_CREATION, read_background, "off, service or thread"},
+	{"background", LAB_KEYS_CREATION, read_background, "off, service, thread or program"},
 	{"inject_ppm", LAB_KEYS_INJECT, read_ppm, "0 to 1000000"},
 	{"inject_interval", LAB_KEYS_INJECT, read_interval, "1 to 4294967295"},
 	{"inject_times", LAB_KEYS_INJECT, read_times, "-1 or a number of refusals"},

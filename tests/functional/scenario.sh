@@ -96,6 +96,10 @@ for file in "$scenarios"/*.cmd; do
 done
 check "the reserve saves packets" \
     quiet jq -e '.interventions[0].verdict == "fewer_drops"' "$LAB_TMP/reserve/report.json"
+for name in reserve_blocks reserve_compaction; do
+    check "$name: blocks in reserve save packets, more of them save more" \
+        quiet jq -e '[.arms[].lost_to_memory] | .[0] > .[1] and .[1] > .[2]' "$LAB_TMP/$name/report.json"
+done
 check "the low mark warns before the first refusal" \
     quiet jq -e '.arms[0].warnings | .count > 0 and .first_ms <= .first_refusal_ms and .lead_ms >= 0' \
     "$LAB_TMP/reserve/report.json"

@@ -259,6 +259,22 @@ a_service_lcore(void **state)
 	rte_service_lcore_del(lcore);
 }
 
+/* The driver starts nothing; whoever knows the zone does it. */
+static void
+the_program_itself(void **state)
+{
+	unsigned long at = refused_at();
+	struct rte_mempool *mp = test_pool("mb", N, 2048, 0, KEPT ",background=program");
+
+	assert_non_null(mp);
+	assert_int_equal(workers(), 0);
+	assert_int_equal(rte_service_get_count(), 0);
+	use_reserve(mp, at);
+	assert_int_equal(lab_zone_background(lab_mempool_zone(mp), 64), RESERVE);
+	assert_true(is_refilled(mp));
+	rte_mempool_free(mp);
+}
+
 static void
 set_at_creation_only(void **state)
 {
@@ -297,6 +313,7 @@ main(void)
 		cmocka_unit_test(off_leaves_the_reserve_empty),
 		cmocka_unit_test(a_service),
 		cmocka_unit_test(a_service_lcore),
+		cmocka_unit_test(the_program_itself),
 		cmocka_unit_test(set_at_creation_only),
 		cmocka_unit_test(content_is_kept),
 	};

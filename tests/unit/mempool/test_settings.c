@@ -107,7 +107,7 @@ bad_values_are_named(void **state)
 	EXPECT_ERROR("order=11", "0 to 10");
 	EXPECT_ERROR("pcp=maybe", "on or off");
 	EXPECT_ERROR("linux=5.10", "6.1 or 6.12");
-	EXPECT_ERROR("background=on", "off, service or thread");
+	EXPECT_ERROR("background=on", "off, service, thread or program");
 	EXPECT_ERROR("gfp=ATOMIC|ZERO", "ATOMIC|ZERO", "without ZERO");
 	EXPECT_ERROR("gfp=ATOMIC|DMA", "DMA");
 	EXPECT_ERROR("gfp=ATOMIC|MOVABLE|RECLAIMABLE", "one migratetype");
