@@ -51,6 +51,21 @@ choose_zone(const struct lab_diag_report *r, struct lab_diagnosis *d)
 /* -------------------------------------------------------------------- notes */
 
 static void
+note_boost(const struct lab_diag_report *r, const struct lab_diag_zone *z, struct lab_diagnosis *d)
+{
+	long least = diag_boost(r, z);
+
+	if (least > 0)
+		diag_note(d,
+			"This kernel prints min with the watermark boost in it and does not say "
+			"how much that is; at least %ld kB, as low is only %ld kB over it.",
+			least * (long)r->page_kb, (z->low - z->min) * (long)r->page_kb);
+	else
+		diag_note(d, "This kernel prints min with the watermark boost in it and does not "
+			     "say how much that is.");
+}
+
+static void
 note_figures(const struct lab_diag_report *r, struct lab_diagnosis *d)
 {
 	const struct lab_diag_zone *z = &r->zones[d->zone];
@@ -67,9 +82,7 @@ note_figures(const struct lab_diag_report *r, struct lab_diagnosis *d)
 			     "do); all are taken as usable.");
 	/* there is a boost since 5.0, and it is printed since 5.16 */
 	if (z->boost == LAB_DIAG_UNKNOWN && r->major >= 5)
-		diag_note(d, "This kernel prints min with the watermark boost in it and does not "
-			     "say how "
-			     "much that is.");
+		note_boost(r, z, d);
 	if (!r->page_kb_known && r->source == LAB_DIAG_MESSAGE && r->nr_zones > 0)
 		diag_note(d, "The page size is not in the text; 4 kB are assumed.");
 	if (r->lost_zones > 0)
@@ -252,7 +265,7 @@ lab_diagnose(const struct lab_diag_report *r, struct lab_diagnosis *d)
 
 	memset(d, 0, sizeof(*d));
 	diag_decode_gfp(r, d);
-	rq = (struct diag_request){d->rules, d->gfp, r->order > 0 ? (unsigned int)r->order : 0};
+	rq = diag_request_of(r, d);
 	for (unsigned int i = 0; i < r->nr_zones; i++)
 		diag_judge(r, &r->zones[i], &rq, &d->zones[i]);
 	choose_zone(r, d);

@@ -72,7 +72,15 @@ struct diag_request {
 	enum lab_diag_rules rules;
 	lab_gfp_t gfp;
 	unsigned int order;
+	bool single_from_reserve; /**< an atomic single page may be of the highatomic reserve: since 6.12 */
+	bool spared_boost; /**< and is not held to the boost: since 5.9 */
 };
+
+/** The request of a report, and what its kernel lets such requests do. */
+struct diag_request diag_request_of(const struct lab_diag_report *r, const struct lab_diagnosis *d);
+
+/** What of a zone's min is a boost: as printed, or, of kernels that do not print it, at least. */
+long diag_boost(const struct lab_diag_report *r, const struct lab_diag_zone *z);
 
 /** The same in pages, of a mark of so many. */
 long diag_share(enum lab_diag_rules rules, unsigned int flags, long mark);

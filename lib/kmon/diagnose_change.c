@@ -72,13 +72,6 @@ kb(const struct context *c, long pages)
 
 /* ------------------------------------------------------------ changed figures */
 
-/** What of min is a boost, and so nobody's setting. */
-static long
-boost_of(const struct lab_diag_zone *z)
-{
-	return z->boost > 0 && z->boost < z->min ? z->boost : 0;
-}
-
 /** a * b / c, rounded up or not, without overflow for figures that only a broken text has. */
 static long
 scaled(long a, long b, long c, bool up)
@@ -107,6 +100,8 @@ opens_with_min(const struct context *c, long more)
 	struct lab_diag_zone z = *c->z;
 
 	z.min += more;
+	if (z.low != LAB_DIAG_UNKNOWN)
+		z.low += more + (more + 3) / 4; /* low stays over min by a quarter of it */
 	z.free += more;
 	z.blocks[0] += (unsigned long)more;
 	return opens(c, &z);
@@ -150,7 +145,7 @@ min_free_kbytes(const struct lab_diag_report *r)
 		const struct lab_diag_zone *z = &r->zones[i];
 
 		if (z->min > 0 && z->type <= LAB_DIAG_NORMAL)
-			pages += z->min - boost_of(z);
+			pages += z->min - diag_boost(r, z); /* which nobody set */
 	}
 	return pages * (long)r->page_kb;
 }
@@ -208,7 +203,8 @@ min_free_is_no_reserve(struct context *c, long now)
 static void
 raise_min_free(struct context *c)
 {
-	long now = min_free_kbytes(c->r), mark = c->v->v.mark, min = c->z->min - boost_of(c->z);
+	long now = min_free_kbytes(c->r), mark = c->v->v.mark,
+	     min = c->z->min - diag_boost(c->r, c->z);
 	long to, more;
 	struct lab_diag_change *ch;
 	bool passes;
@@ -270,17 +266,26 @@ scale_factor_helps_not(struct context *c)
 
 /** Is the gate of some zone open for another request, by the same figures? */
 static bool
-would_pass(const struct context *c, lab_gfp_t gfp, unsigned int order)
+any_open(const struct context *c, const struct diag_request *rq)
 {
-	struct diag_request rq = {c->rq->rules, gfp, order};
 	struct lab_diag_zone_verdict v;
 
 	for (unsigned int i = 0; i < c->r->nr_zones; i++) {
-		diag_judge(c->r, &c->r->zones[i], &rq, &v);
+		diag_judge(c->r, &c->r->zones[i], rq, &v);
 		if (v.gate == LAB_DIAG_OPEN)
 			return true;
 	}
 	return false;
+}
+
+static bool
+would_pass(const struct context *c, lab_gfp_t gfp, unsigned int order)
+{
+	struct diag_request rq = *c->rq;
+
+	rq.gfp = gfp;
+	rq.order = order;
+	return any_open(c, &rq);
 }
 
 /** The largest smaller order that would have passed; -1: none. */
@@ -443,6 +448,27 @@ more_free_for_order(struct context *c)
 		"that much memory is never page cache; far too high means OOM at once");
 }
 
+/** A later kernel lets an atomic single page have what is kept for larger ones, when nothing else is left. */
+static void
+later_kernel(struct context *c)
+{
+	struct diag_request rq = *c->rq;
+	struct lab_diag_change *ch;
+
+	rq.single_from_reserve = true;
+	if (c->rq->single_from_reserve || !any_open(c, &rq))
+		return;
+	ch = add(c, LAB_DIAG_HELPS);
+	if (ch == NULL)
+		return;
+	PRINT(ch->what, "a kernel since 6.12, or a stable release with that fix (late 2024)");
+	PRINT(ch->effect,
+		"to an atomic request the highatomic reserve counts as free, but before that no "
+		"single page of it may be had; then the same figures would have served it");
+	PRINT(ch->side_effect,
+		"atomic requests of higher orders find less of what is kept for them");
+}
+
 static void
 kept_pages(struct context *c)
 {
@@ -495,6 +521,7 @@ diag_changes(
 		break;
 	case LAB_DIAG_HIGHATOMIC:
 	case LAB_DIAG_CMA:
+		later_kernel(&c);
 		kept_pages(&c);
 		ask_for_less(&c);
 		break;

@@ -302,6 +302,19 @@ diag_alloc_flags(enum lab_diag_rules rules, lab_gfp_t gfp, unsigned int order)
 	return flags;
 }
 
+struct diag_request
+diag_request_of(const struct lab_diag_report *r, const struct lab_diagnosis *d)
+{
+	bool unknown = r->major < 0;
+
+	return (struct diag_request){.rules = d->rules,
+		.gfp = d->gfp,
+		.order = r->order > 0 ? (unsigned int)r->order : 0,
+		.single_from_reserve =
+			d->rules == LAB_DIAG_RULES_6_3 && (unknown || !before_version(r, 6, 12)),
+		.spared_boost = unknown || !before_version(r, 5, 9)};
+}
+
 const char *
 diag_share_text(enum lab_diag_rules rules, unsigned int flags)
 {

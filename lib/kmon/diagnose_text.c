@@ -91,6 +91,19 @@ starts_with_weekday(const char *s, size_t len)
 	return false;
 }
 
+/** "3:  Binder:9343_3:22875", the CPU, the name and the number of who printed, as some vendors' kernels have it. */
+static bool
+is_process(const char *s, size_t len)
+{
+	size_t first = 0, last = len;
+
+	while (first < len && isdigit((unsigned char)s[first]))
+		first++;
+	while (last > 0 && isdigit((unsigned char)s[last - 1]))
+		last--;
+	return first > 0 && last < len && first + 1 < last && s[first] == ':' && s[last - 1] == ':';
+}
+
 /** Is what stands between brackets a time, or the "C0" or "T123" of who printed? */
 static bool
 is_stamp(const char *s, size_t len)
@@ -101,7 +114,7 @@ is_stamp(const char *s, size_t len)
 		s++, len--;
 	if (len == 0 || len > 40)
 		return false;
-	if (starts_with_weekday(s, len))
+	if (starts_with_weekday(s, len) || is_process(s, len))
 		return true;
 	if (*s == 'C' || *s == 'T' || *s == '+')
 		s++, len--;
@@ -163,6 +176,10 @@ prefix_length(const char *line, size_t len)
 		n = stamp_length(line + i, len - i);
 		if (n == 0)
 			n = logger_length(line + i, len - i);
+		/* the prompt of a console that the kernel prints on */
+		if (n == 0 && len - i > 2 && line[i] == '#' && line[i + 1] == ' ' &&
+			stamp_length(line + i + 2, len - i - 2) > 0)
+			n = 2;
 		if (n == 0)
 			return i;
 		i += n;

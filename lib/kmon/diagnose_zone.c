@@ -175,13 +175,37 @@ count_zone(const struct lab_diag_zone *z, enum lab_diag_rules rules, struct lab_
 
 /* --------------------------------------------------------------------- rules */
 
-/** An urgent single page is not held to the boost that is in min. */
-static unsigned long
-spared_boost(const struct lab_diag_zone *z, const struct diag_request *rq, unsigned int flags)
+/** Kernels with a boost that they do not print: what is told of min has it in. */
+static bool
+hides_boost(const struct lab_diag_report *r)
 {
-	if (rq->order > 0 || !(flags & LAB_ALLOC_MIN_RESERVE) || z->boost <= 0)
+	return r->major == 5 && r->minor <= 15;
+}
+
+long
+diag_boost(const struct lab_diag_report *r, const struct lab_diag_zone *z)
+{
+	long most;
+
+	if (z->min <= 0)
 		return 0;
-	return (unsigned long)(z->boost < z->min ? z->boost : z->min);
+	if (z->boost != LAB_DIAG_UNKNOWN)
+		return z->boost < z->min ? z->boost : z->min;
+	if (!hides_boost(r) || z->low < z->min)
+		return 0;
+	/* low is over min by a quarter of what min is without it, or by more */
+	most = 4 * (z->low - z->min) + 3;
+	return z->min > most ? z->min - most : 0;
+}
+
+/** An urgent single page is not held to the boost that is in min. */
+static long
+spared_boost(const struct lab_diag_report *r, const struct lab_diag_zone *z,
+	const struct diag_request *rq, unsigned int flags)
+{
+	if (rq->order > 0 || !(flags & LAB_ALLOC_MIN_RESERVE) || !rq->spared_boost)
+		return 0;
+	return diag_boost(r, z);
 }
 
 /** A rule of old that lab_watermark_ok() has not: a quarter off without half off before. */
@@ -196,9 +220,10 @@ old_quarter_off(enum lab_diag_rules rules, unsigned int flags, long mark)
 
 /** The mark that a request is held to, before its share. */
 static unsigned long
-mark_of(const struct lab_diag_zone *z, const struct diag_request *rq, unsigned int flags)
+mark_of(const struct lab_diag_report *r, const struct lab_diag_zone *z,
+	const struct diag_request *rq, unsigned int flags)
 {
-	long mark = z->min - (long)spared_boost(z, rq, flags);
+	long mark = z->min - spared_boost(r, z, rq, flags);
 
 	return (unsigned long)old_quarter_off(rq->rules, flags, mark);
 }
@@ -277,20 +302,45 @@ gate_of(const struct lab_free_counts *counts, const struct diag_request *rq,
 	}
 }
 
+/** May the request take pages of the highatomic reserve, the blocks themselves? The mark alone does not say. */
+static bool
+may_take_reserve(const struct diag_request *rq, unsigned int flags)
+{
+	if (flags & (LAB_ALLOC_HIGHATOMIC | LAB_ALLOC_OOM))
+		return true;
+	return rq->single_from_reserve && rq->order == 0 && (flags & LAB_ALLOC_NON_BLOCK);
+}
+
 static int
-largest_usable(const struct lab_free_counts *counts, unsigned int flags)
+largest_usable(
+	const struct lab_free_counts *counts, const struct diag_request *rq, unsigned int flags)
 {
 	for (int o = LAB_MAX_ORDER; o >= 0; o--) {
 		const unsigned long *b = counts->blocks[o];
-		bool ha = flags & (LAB_ALLOC_HIGHATOMIC | LAB_ALLOC_OOM);
 
 		if (b[LAB_MIGRATE_UNMOVABLE] + b[LAB_MIGRATE_MOVABLE] + b[LAB_MIGRATE_RECLAIMABLE] >
 				0 ||
-			(ha && b[LAB_MIGRATE_HIGHATOMIC] > 0) ||
+			(may_take_reserve(rq, flags) && b[LAB_MIGRATE_HIGHATOMIC] > 0) ||
 			((flags & LAB_ALLOC_CMA) && b[LAB_MIGRATE_CMA] > 0))
 			return o;
 	}
 	return -1;
+}
+
+/**
+ * Of a single page the kernel compares marks and looks at no list: it may let one pass, and find that all that is free is
+ * kept from it. [The highatomic reserve counts as free to atomic requests, which up to 6.11 may not have a single page of it]
+ */
+static enum lab_diag_gate
+single_page_gate(const struct lab_free_counts *counts, const struct lab_diag_zone *z,
+	const struct diag_request *rq, int largest)
+{
+	enum lab_diag_gate gate;
+
+	if (rq->order > 0 || !z->has_types || largest >= 0)
+		return LAB_DIAG_OPEN;
+	gate = block_gate(counts, 0);
+	return gate == LAB_DIAG_ORDER ? LAB_DIAG_OPEN : gate;
 }
 
 /** By how many pages it failed, or what is left. */
@@ -323,13 +373,15 @@ diag_judge(const struct lab_diag_report *r, const struct lab_diag_zone *z,
 	if (z->free == LAB_DIAG_UNKNOWN || z->min == LAB_DIAG_UNKNOWN)
 		return;
 	count_zone(z, rq->rules, &counts);
-	lab_watermark_ok(&counts, rq->order, mark_of(z, rq, flags),
+	lab_watermark_ok(&counts, rq->order, mark_of(r, z, rq, flags),
 		(unsigned long)diag_lowmem_reserve(r, z, rq->gfp), flags, &v->v);
-	v->v.mark = z->min - (long)spared_boost(z, rq, flags);
+	v->v.mark = z->min - spared_boost(r, z, rq, flags);
 	v->gate = gate_of(&counts, rq, &v->v);
 	if (z->has_blocks) {
-		v->largest_order = largest_usable(&counts, flags);
+		v->largest_order = largest_usable(&counts, rq, flags);
 		v->unusable = lab_unusable_free_index(&counts, rq->order);
+		if (v->gate == LAB_DIAG_OPEN)
+			v->gate = single_page_gate(&counts, z, rq, v->largest_order);
 		if (rq->rules == LAB_DIAG_RULES_OLD && v->gate == LAB_DIAG_OPEN &&
 			!old_orders_ok(z, rq, v))
 			v->gate = LAB_DIAG_ORDER;

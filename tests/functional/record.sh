@@ -44,7 +44,7 @@ begun() {
 rm -f "$trace"
 "$observe" record -d 60s -o "$trace" 2>"$LAB_TMP/record.log" &
 recorder=$!
-wait_for 30 begun $recorder
+check "it gives up all capabilities, and begins" wait_for 30 begun $recorder
 sleep 0.3
 load
 sleep 0.3

@@ -12,7 +12,7 @@
 
 /** How often a change of each kind was made. */
 struct made {
-	unsigned int min_free, ratio, order, flags, all, of_kind[3];
+	unsigned int min_free, ratio, order, kernel, flags, all, of_kind[3];
 };
 
 static const struct lab_diagnosis *
@@ -60,6 +60,8 @@ with_min_free(const struct lab_diag_report *r, long to, long now)
 		if (z->min <= 0 || z->free < 0 || z->type > LAB_DIAG_NORMAL)
 			continue;
 		z->min += more;
+		z->low += more + (more + 3) / 4;
+		z->high += more + (more + 1) / 2;
 		z->free += more;
 		z->blocks[0] += (unsigned long)more;
 	}
@@ -132,6 +134,20 @@ make_order(const struct lab_diag_report *r, const struct lab_diag_change *c)
 	}
 }
 
+/** The same figures on 6.12, with the flags by name: their numbers are other ones there. */
+static void
+make_kernel(const struct lab_diag_report *r, lab_gfp_t gfp, const struct lab_diag_change *c)
+{
+	struct lab_diag_report changed = *r;
+
+	changed.major = 6;
+	changed.minor = 12;
+	lab_gfp_format(gfp & ~__LAB_GFP_ATOMIC, changed.gfp_names, sizeof(changed.gfp_names));
+	must_open(&changed, c->what);
+	changed.minor = 11;
+	assert_int_not_equal(again(&changed)->gate, LAB_DIAG_OPEN);
+}
+
 static void
 make_flags(const struct lab_diag_report *r, lab_gfp_t gfp, const struct lab_diag_change *c)
 {
@@ -171,6 +187,9 @@ make(const struct lab_diag_report *r, const struct lab_diagnosis *d,
 	} else if (!strncmp(c->what, "smaller buffers", 15)) {
 		make_order(r, c);
 		made->order++;
+	} else if (!strncmp(c->what, "a kernel since", 14)) {
+		make_kernel(r, d->gfp, c);
+		made->kernel++;
 	} else {
 		make_flags(r, d->gfp, c);
 		made->flags++;
@@ -221,7 +240,7 @@ test_messages(void **state)
 	closedir(dir);
 	print_message("of %u changes made: %u of min_free_kbytes, %u of the order\n", made.all,
 		made.min_free, made.order);
-	assert_true(made.min_free >= 4 && made.order >= 5);
+	assert_true(made.min_free >= 3 && made.order >= 5 && made.kernel >= 2);
 }
 
 /* ------------------------------------------------------------ generated figures */
@@ -230,6 +249,8 @@ static void
 add_blocks(struct lab_diag_zone *z, struct lab_rng *rng, bool types)
 {
 	unsigned int highest = (unsigned int)lab_rng_below(rng, LAB_NR_ORDERS);
+	bool kept =
+		types && lab_rng_below(rng, 8) == 0; /* all that is left is kept for high orders */
 
 	z->has_blocks = true;
 	z->has_types = types;
@@ -238,7 +259,8 @@ add_blocks(struct lab_diag_zone *z, struct lab_rng *rng, bool types)
 		z->blocks[o] = lab_rng_below(rng, 400 >> o);
 		z->free += (long)(z->blocks[o] << o);
 		if (types && z->blocks[o] > 0)
-			z->types[o] = 1 + (unsigned int)lab_rng_below(rng, 15);
+			z->types[o] = kept ? 1U << LAB_MIGRATE_HIGHATOMIC
+					   : 1 + (unsigned int)lab_rng_below(rng, 15);
 	}
 }
 
@@ -255,7 +277,7 @@ add_zone(struct lab_diag_report *r, enum lab_diag_zone_type type, struct lab_rng
 		.reserved_highatomic = 0,
 		.free_pcp = 0};
 	if (lab_rng_below(rng, 4))
-		add_blocks(z, rng, r->major > 2);
+		add_blocks(z, rng, r->major > 3);
 	else
 		z->free = (long)lab_rng_below(rng, 4000);
 	z->managed = 1000 << lab_rng_below(rng, 10);
@@ -317,7 +339,7 @@ test_generated(void **state)
 		made.all, made.min_free, made.ratio, made.order, made.flags);
 	/* nothing of it was left out by chance */
 	assert_true(made.min_free >= 500 && made.ratio >= 500);
-	assert_true(made.order >= 500 && made.flags >= 100);
+	assert_true(made.order >= 500 && made.flags >= 100 && made.kernel >= 100);
 	assert_true(made.of_kind[LAB_DIAG_MAY_HELP] >= 500);
 	assert_true(made.of_kind[LAB_DIAG_HELPS_NOT] >= 100);
 }

@@ -71,6 +71,8 @@ test_prefixes(void **state)
 	check_prefixed("[  123.456789][    C0] ");
 	check_prefixed("[  123.456789] [   T14] ");
 	check_prefixed("<4>[  123.456789] ");
+	check_prefixed("<4>[ 6207.637280]  [3:  Binder:9343_3:22875] ");
+	check_prefixed("# [  123.456789] ");
 	check_prefixed("[Tue Oct 21 10:39:51 2014] ");
 	check_prefixed("[  +0.000003] ");
 	check_prefixed("Mar 22 21:11:57 dill kernel: ");
