@@ -182,14 +182,17 @@ struct lab_trace_result {
 	/** Blocks that lay in a list, as far as the trace tells, and were taken from the free ones: who finds a list
 	 *  locked frees past it, without an event (follow). */
 	uint64_t past_lists;
-	/** Blocks of which the zone had none like it: one held before made room (follow). */
+	/** Blocks of which the zone had none like it: one held before made room; by name, blocks that were taken while compaction
+	 *  was guessed to have them (follow). */
 	uint64_t made;
 	uint64_t
 		corrected; /**< pages by which samples set the free ones right, up and down together */
-	uint64_t not_taken;    /**< pages that there were not either (follow) */
-	uint64_t frees;        /**< of blocks that the replay had served */
-	uint64_t frees_before; /**< of blocks held since before the recording */
-	/** Frees that found nothing to give back: no held block of that size was left. */
+	uint64_t not_taken; /**< pages that there were not either (follow) */
+	uint64_t frees;     /**< of blocks that the replay had served */
+	/** Frees of blocks held since before the recording; by name, of those that were not seen handed out since their last
+	 *  free. */
+	uint64_t frees_before;
+	/** Frees that found nothing to give back: no held block of that size was left; by name, it was free. */
 	uint64_t frees_unmatched;
 	uint64_t frees_skipped; /**< of what the emulated zone had refused */
 	uint64_t reused;        /**< allocations of frames whose free the trace has not */

@@ -16,9 +16,8 @@ trace_hold(struct replay *r, unsigned long pfn, unsigned int order)
 	r->held[pfn] = (uint8_t)order;
 }
 
-/** Is [pfn, pfn + 1 << order) held in whole blocks? A larger block around it is split for that. */
-static bool
-hold_ready(struct replay *r, unsigned long pfn, unsigned int order)
+bool
+trace_split_held(struct replay *r, unsigned long pfn, unsigned int order)
 {
 	unsigned long end = pfn + (1UL << order);
 
@@ -55,7 +54,7 @@ release_held(struct replay *r, unsigned long pfn, unsigned int order)
 bool
 trace_free_held_at(struct replay *r, unsigned long pfn, unsigned int order)
 {
-	if (!hold_ready(r, pfn, order))
+	if (!trace_split_held(r, pfn, order))
 		return false;
 	release_held(r, pfn, order);
 	return true;
@@ -88,7 +87,7 @@ claim_pair(struct replay *r, unsigned long same, unsigned long offset, unsigned 
 			continue;
 		if (r->held[pfn & ~(LAB_PAGEBLOCK_PAGES - 1)] == LAB_PAGEBLOCK_ORDER)
 			return (uint32_t)pair;
-		if (ready == NO_PAIR && hold_ready(r, pfn, order))
+		if (ready == NO_PAIR && trace_split_held(r, pfn, order))
 			ready = (uint32_t)pair;
 	}
 	return ready;

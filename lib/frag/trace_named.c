@@ -5,6 +5,7 @@
  * kernel. Each frame is free or held; what lies in a per-CPU list is held. Where the trace and the zone do not agree about a
  * frame, something happened without an event, and the trace is right. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "trace_replay.h"
 
@@ -54,6 +55,8 @@ take_free(struct replay *r, unsigned long rel, unsigned int order, unsigned int 
 {
 	unsigned long half = (1UL << order) / 2;
 
+	if (memchr(&r->held[rel], NOT_HELD, 1UL << order) == NULL)
+		return 0;
 	if (lab_zone_take(r->zone, rel, order, (enum lab_migratetype)mt) == 0) {
 		trace_hold(r, rel, order);
 		return 1UL << order;
@@ -122,6 +125,23 @@ trace_named_take(struct replay *r, unsigned long rel, unsigned int order, unsign
 	mark(r, rel, order, FRAME_LISTED, FRAME_GUESSED);
 }
 
+/** An atomic request of a higher order was served below the low mark. The zone's own limit is that of its span, which may have
+ *  holes. [reserve_highatomic_pageblock] */
+static void
+set_aside(struct replay *r, unsigned long rel, unsigned int order)
+{
+	unsigned long end = rel + (1UL << order);
+	struct lab_zone_info info;
+
+	trace_split_held(r, rel, order < LAB_PAGEBLOCK_ORDER ? order : LAB_PAGEBLOCK_ORDER);
+	for (; rel < end; rel += LAB_PAGEBLOCK_PAGES) {
+		lab_zone_info_get(r->zone, &info);
+		if (info.nr_highatomic <
+			lab_highatomic_cap(lab_trace_linux(r->head.kernel), r->head.managed))
+			lab_zone_reserve_highatomic(r->zone, rel);
+	}
+}
+
 void
 trace_named_alloc(struct replay *r, const struct lab_trace_event *e, unsigned int alloc_flags)
 {
@@ -133,7 +153,7 @@ trace_named_alloc(struct replay *r, const struct lab_trace_event *e, unsigned in
 		r->out->from_lists++;
 	mark(r, rel, e->order, FRAME_SEEN, FRAME_LISTED | FRAME_GUESSED);
 	if (e->order > 0 && alloc_flags & LAB_ALLOC_HIGHATOMIC)
-		lab_zone_reserve_highatomic(r->zone, rel, e->order);
+		set_aside(r, rel, e->order);
 }
 
 void
@@ -151,7 +171,8 @@ trace_named_free(struct replay *r, const struct lab_trace_event *e)
 	}
 	hold_known(r, rel, e->order);
 	mark(r, rel, e->order, FRAME_LISTED, FRAME_SEEN | FRAME_GUESSED);
-	remember(&r->freed, rel);
+	for (unsigned long i = rel; i < rel + (1UL << e->order); i++)
+		remember(&r->freed, i);
 }
 
 void
@@ -213,39 +234,34 @@ scan_up(struct replay *r, unsigned long from, unsigned long end, unsigned long p
 	return pages;
 }
 
-/** Take the highest free frames of a range, in blocks. @return pages that were not there */
+/** Take the highest free frames of a range. @return pages that were not there */
 static unsigned long
 take_near_end(struct replay *r, unsigned long from, unsigned long end, unsigned long pages)
 {
-	for (unsigned long at = end; at > from && pages > 0;) {
-		int order = free_order(r, --at), part = 0;
+	const uint8_t *last;
 
-		if (order < 0)
+	while (pages > 0 && (last = memrchr(&r->held[from], NOT_HELD, end - from)) != NULL) {
+		end = (unsigned long)(last - r->held);
+		if (take_free(r, end, 0, LAB_MIGRATE_MOVABLE) == 0)
 			continue;
-		while (part < order && 2UL << part <= pages)
-			part++;
-		if (take_free(r, at, (unsigned int)part, LAB_MIGRATE_MOVABLE) == 0)
-			continue;
-		guess(r, at, (unsigned int)part);
-		pages -= 1UL << part;
+		guess(r, end, 0);
+		pages--;
 	}
 	return pages;
 }
 
-/** What is looked for in the free lists. */
-struct search {
-	unsigned long from, end, found;
-	unsigned int order;
+/** The last block of each order in the free lists, of a range. */
+struct tails {
+	unsigned long from, end, pfn[LAB_NR_ORDERS];
 };
 
 static int
 look_at(const struct lab_block *b, void *arg)
 {
-	struct search *s = arg;
+	struct tails *t = arg;
 
-	if (b->order == s->order && b->migratetype == LAB_MIGRATE_MOVABLE && b->pfn >= s->from &&
-		b->pfn < s->end)
-		s->found = b->pfn;
+	if (b->migratetype == LAB_MIGRATE_MOVABLE && b->pfn >= t->from && b->pfn < t->end)
+		t->pfn[b->order] = b->pfn;
 	return 0;
 }
 
@@ -254,15 +270,16 @@ look_at(const struct lab_block *b, void *arg)
 static unsigned long
 take_from_tails(struct replay *r, unsigned long from, unsigned long end, unsigned long pages)
 {
-	for (unsigned int order = LAB_MAX_ORDER + 1; order-- > 0;) {
-		struct search s = {.from = from, .end = end, .found = end, .order = order};
+	struct tails t = {.from = from, .end = end};
 
-		if (!(pages >> order & 1))
+	for (unsigned int order = 0; order < LAB_NR_ORDERS; order++)
+		t.pfn[order] = end;
+	lab_zone_walk_free(r->zone, look_at, &t);
+	for (unsigned int order = LAB_NR_ORDERS; order-- > 0;) {
+		if (!(pages >> order & 1) || t.pfn[order] == end ||
+			take_free(r, t.pfn[order], order, LAB_MIGRATE_MOVABLE) == 0)
 			continue;
-		lab_zone_walk_free(r->zone, look_at, &s);
-		if (s.found == end || take_free(r, s.found, order, LAB_MIGRATE_MOVABLE) == 0)
-			continue;
-		guess(r, s.found, order);
+		guess(r, t.pfn[order], order);
 		pages -= 1UL << order;
 	}
 	return take_near_end(r, from, end, pages);
@@ -294,7 +311,7 @@ free_some(struct replay *r, unsigned long pages)
 			r->flags[rel] = 0;
 			done++;
 		}
-	for (unsigned int order = LAB_MAX_ORDER + 1; order-- > 0;)
+	for (unsigned int order = LAB_NR_ORDERS; order-- > 0;)
 		while (pages - done >= 1UL << order && trace_free_held_anywhere(r, order))
 			done += 1UL << order;
 }

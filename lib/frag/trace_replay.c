@@ -547,7 +547,7 @@ lab_trace_replay(FILE *in, const struct lab_trace_options *options, struct lab_t
 	if (r != NULL) {
 		lab_zone_destroy(r->zone);
 		if (r->frames != NULL)
-			munmap(r->frames, r->head.managed * LAB_PAGE_SIZE);
+			munmap(r->frames, r->nr_frames * LAB_PAGE_SIZE);
 		free(r->held);
 		free(r->flags);
 		free(r->places.at);

@@ -85,6 +85,9 @@ bool trace_free_held(struct replay *r, unsigned long rel, unsigned int order);
 /** Give back just these frames, whatever blocks they are held as. @return false: not all are held; nothing is changed */
 bool trace_free_held_at(struct replay *r, unsigned long pfn, unsigned int order);
 
+/** Are these frames held? A larger block around them is split, so that they can be given back, or their pageblock change. */
+bool trace_split_held(struct replay *r, unsigned long pfn, unsigned int order);
+
 /** Give back any, by the seed. */
 bool trace_free_held_anywhere(struct replay *r, unsigned int order);
 

@@ -480,18 +480,21 @@ static int
 read_blocks(struct lab_record *r, unsigned long blocks[LAB_NR_ORDERS], uint64_t *ns)
 {
 	uint64_t shortest = UINT64_MAX;
-	int rc = 0;
+	int rc = -ENODATA;
 
-	for (int i = 0; i < READINGS && shortest > STEADY_NS && rc == 0; i++) {
+	for (int i = 0; i < READINGS && shortest > STEADY_NS; i++) {
+		unsigned long now_free[LAB_NR_ORDERS];
 		uint64_t start = now(), took;
+		int err = read_text(r, r->buddyinfo);
 
-		rc = read_text(r, r->buddyinfo);
 		took = now() - start;
-		if (rc != 0 || took >= shortest)
-			continue;
-		rc = lab_record_parse_buddyinfo(r->text, &r->head, blocks);
-		shortest = took;
-		*ns = start + took / 2;
+		err = err != 0 ? err : lab_record_parse_buddyinfo(r->text, &r->head, now_free);
+		if (err == 0 && took < shortest) {
+			memcpy(blocks, now_free, sizeof(now_free));
+			shortest = took;
+			*ns = start + took / 2;
+		}
+		rc = rc != 0 ? err : rc;
 	}
 	return rc;
 }
@@ -583,11 +586,11 @@ read_beginning(struct lab_record *r)
 	int rc;
 
 	r->begin_ns = 0;
+	r->missed_before = missed(r);
+	r->lost_before = r->skel->bss->lost;
 	r->skel->bss->mode = RECORD_EVENTS;
 	rc = read_places(r);
 	rc = rc != 0 ? rc : read_types_and_lists(r);
-	r->missed_before = missed(r);
-	r->lost_before = r->skel->bss->lost;
 	rc = rc != 0 ? rc : read_blocks(r, blocks, &r->begin_ns);
 	if (rc != 0)
 		return rc;

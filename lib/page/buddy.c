@@ -260,20 +260,19 @@ type_taken_from(struct lab_zone *z, uint32_t head, unsigned int found, unsigned 
 {
 	unsigned int from = lab_pageblock_mt(z, head);
 
-	if (from == mt)
-		return from;
-	if (from == LAB_MIGRATE_HIGHATOMIC) {
+	if (from == LAB_MIGRATE_HIGHATOMIC && mt != from) {
+		mt = lab_mt_mergeable(mt) ? mt : LAB_MIGRATE_MOVABLE;
 		lab_highatomic_give_up(z, head, found, mt);
 		return mt;
 	}
-	if (!lab_mt_mergeable(from) || !lab_mt_mergeable(mt)) {
-		if (mt != LAB_MIGRATE_HIGHATOMIC || found >= LAB_PAGEBLOCK_ORDER ||
-			!lab_pageblock_is_whole(z, head))
-			return from;
+	if (from == mt || !lab_mt_mergeable(from))
+		return from;
+	if (mt == LAB_MIGRATE_HIGHATOMIC && found < LAB_PAGEBLOCK_ORDER &&
+		lab_pageblock_is_whole(z, head)) {
 		lab_highatomic_set_aside(z, head, found, from);
 		return mt;
 	}
-	return lab_fallback_claim(z, head, found, mt, from);
+	return lab_mt_mergeable(mt) ? lab_fallback_claim(z, head, found, mt, from) : from;
 }
 
 /** Split a block so that [pfn, pfn + 1 << low) is off the lists, and all else of it on them. [break_down_buddy_pages] */

@@ -48,7 +48,7 @@ boost_watermark(struct lab_zone *z, unsigned int alloc_flags)
 		      more = lab_boosted(boost, rd(&z->managed),
 			      rd(&z->wmark[LAB_ALLOC_WMARK_HIGH]), rd(&z->boost_factor));
 
-	if (more == 0)
+	if (more == 0) /* switched off */
 		return;
 	wr(&z->boost, more);
 	lab_event(z, boost);

@@ -119,7 +119,7 @@ lab_boosted(
 	unsigned long max = scale(high, boost_factor, 10000);
 
 	if (boost_factor == 0 || 4 * LAB_PAGEBLOCK_PAGES > managed || max == 0)
-		return boost;
+		return 0;
 	return min_ul(boost + LAB_PAGEBLOCK_PAGES, max_ul(max, LAB_PAGEBLOCK_PAGES));
 }
 

@@ -26,29 +26,48 @@ lab_highatomic_set_aside(struct lab_zone *z, uint32_t pfn, unsigned int order, u
 	lab_event_add(z, highatomic_reserve, pages_of(order) >> LAB_PAGEBLOCK_ORDER);
 }
 
+/** Does a block of the largest order, free or not, lie over this pageblock and its buddy? Then one of them alone cannot change. */
+static bool
+is_half_of_a_block(const struct lab_zone *z, uint32_t pfn)
+{
+	uint32_t w = lab_frame_word(z, pfn & ~((1U << LAB_MAX_ORDER) - 1));
+	unsigned int state = lab_word_state(w);
+
+	return state != LAB_FRAME_INSIDE && state != LAB_FRAME_OFFLINE &&
+	       lab_word_order(w) > LAB_PAGEBLOCK_ORDER;
+}
+
+static bool
+may_set_aside(const struct lab_zone *z, uint32_t pfn, unsigned int order)
+{
+	unsigned int mt = lab_pageblock_mt(z, pfn);
+
+	if (!lab_mt_mergeable(mt) || !lab_pageblock_is_whole(z, pfn))
+		return false;
+	return order > LAB_PAGEBLOCK_ORDER ? lab_pageblock_mt(z, pfn + (1U << order) - 1) == mt
+					   : !is_half_of_a_block(z, pfn);
+}
+
 /** [reserve_highatomic_pageblock] */
 void
 lab_highatomic_reserve(struct lab_zone *z, uint32_t pfn, unsigned int order)
 {
 	unsigned long cap = lab_highatomic_cap(z->linux_version, rd(&z->managed));
-	unsigned int mt;
 
 	if (rd(&z->nr_reserved_highatomic) >= cap)
 		return;
 	lab_spin_lock(&z->lock);
-	mt = lab_pageblock_mt(z, pfn);
-	if (rd(&z->nr_reserved_highatomic) < cap && lab_mt_mergeable(mt) &&
-		lab_pageblock_is_whole(z, pfn))
-		lab_highatomic_set_aside(z, pfn, order, mt);
+	if (rd(&z->nr_reserved_highatomic) < cap && may_set_aside(z, pfn, order))
+		lab_highatomic_set_aside(z, pfn, order, lab_pageblock_mt(z, pfn));
 	lab_spin_unlock(&z->lock);
 }
 
 void
-lab_zone_reserve_highatomic(struct lab_zone *z, unsigned long pfn, unsigned int order)
+lab_zone_reserve_highatomic(struct lab_zone *z, unsigned long pfn)
 {
-	if (z->store != NULL || order > LAB_MAX_ORDER || pfn >= z->spanned)
+	if (z->store != NULL || pfn >= z->spanned)
 		return;
-	lab_highatomic_reserve(z, (uint32_t)pfn, order);
+	lab_highatomic_reserve(z, (uint32_t)pfn, 0);
 	lab_assert_zone(z);
 }
 

@@ -192,7 +192,7 @@ unsigned int lab_pcp_high(unsigned long low_wmark, unsigned int cpus, unsigned i
 unsigned long lab_highatomic_cap(enum lab_linux version, unsigned long managed);
 
 /** What a claim of a part of a pageblock raises the boost of the marks to: by a pageblock, up to boost_factor
- *  ten-thousandths of the high mark, or a pageblock if that is less. Zones of under four pageblocks have none. Pages.
+ *  ten-thousandths of the high mark, or a pageblock if that is less. 0: it has none, as a zone of under four pageblocks. Pages.
  *  [boost_watermark] */
 unsigned long lab_boosted(
 	unsigned long boost, unsigned long managed, unsigned long high, unsigned int boost_factor);

@@ -236,11 +236,12 @@ int lab_split_page(struct lab_zone *zone, void *page, unsigned int order);
 
 /**
  * Take this very block out of the free ones, whatever the marks say: to do again what another allocator did. Where the block is of
- * another type, what Linux does with it follows: the pageblock is claimed, or the marks are boosted.
+ * another type, what Linux does with it follows: a whole pageblock is claimed; of a part the marks are boosted, and the
+ * pageblock is claimed if enough of it is free or alike.
  * Pages that lie in per-CPU lists are not free. Any thread; not from a signal handler.
  * @param pfn frame number in the zone, aligned to the order.
- * @param mt  whose free lists it was taken from or for, as mm_page_alloc_zone_locked says it: LAB_MIGRATE_HIGHATOMIC
- * makes the pageblock one of these, any other type has it given up.
+ * @param mt  whose free lists it was taken from or for, as mm_page_alloc_zone_locked says it. LAB_MIGRATE_HIGHATOMIC makes the
+ * pageblock one of these, where it is not free as a whole; any other type has one given up. CMA and ISOLATE claim nothing.
  * @return 0: it is the caller's, to be given back by lab_free_pages(); -EBUSY: not all of it is free; -EINVAL: no block of the
  * zone; -ENOTSUP: a zone of the `labyrinth` allocator.
  */
@@ -347,10 +348,10 @@ bool lab_zone_kswapd_wanted(const struct lab_zone *zone);
  */
 unsigned long lab_zone_kswapd(struct lab_zone *zone);
 
-/** Set the pageblock around a frame aside for atomic requests of a higher order, if the zone may have one more: what follows when
- *  such a request was served there below the low mark. [reserve_highatomic_pageblock] Nothing on a zone of the `labyrinth`
- *  allocator. */
-void lab_zone_reserve_highatomic(struct lab_zone *zone, unsigned long pfn, unsigned int order);
+/** Set the pageblock around a frame aside for atomic requests of a higher order: what follows when such a request was served
+ *  there below the low mark. Nothing happens if the zone has as many as it may, the pageblock is no whole one of a type that can be
+ *  claimed, or half of a block, or on a zone of the `labyrinth` allocator. [reserve_highatomic_pageblock] */
+void lab_zone_reserve_highatomic(struct lab_zone *zone, unsigned long pfn);
 
 /** Give highatomic pageblocks back. @param force also the last one. @return blocks given back. */
 unsigned int lab_zone_unreserve_highatomic(struct lab_zone *zone, bool force);

@@ -180,9 +180,9 @@ a_wrong_guess_is_taken_back(void **state)
 	assert_exact(&res);
 }
 
-/** What no event tells shows in a sample: frames that were freed past a list, or taken. */
+/** What no event tells shows in a sample: frames that were freed past a list. */
 static void
-samples_correct_by_what_was_freed_last(void **state)
+samples_correct_by_what_was_freed(void **state)
 {
 	static const char text[] = "p 0 5000 0\n"
 				   "s 0 1 0 0 0 0 0 0 0 0 0 0 0\n"
@@ -203,12 +203,144 @@ samples_correct_by_what_was_freed_last(void **state)
 	assert_true(res.order[1].mean * 3 == 2);
 }
 
+/** Of several it is what was freed first since the last sample, the whole block of it. */
+static void
+what_was_freed_first_went_past_its_list(void **state)
+{
+	static const char text[] = "p 0 5000 0\n"
+				   "s 0 1 0 0 0 0 0 0 0 0 0 0 0\n"
+				   "f 1 0 5003 0\n" /* lies in its list: this sample agrees */
+				   "s 2 1 0 0 0 0 0 0 0 0 0 0 0\n"
+				   "f 3 0 5001 0\n"
+				   "f 4 0 6000 0\n"
+				   "s 5 0 1 0 0 0 0 0 0 0 0 0 0\n"
+				   "s 6 0 1 0 0 0 0 0 0 0 0 0 0\n"
+				   "f 7 0 6144 3\n"
+				   "f 8 0 6200 0\n"
+				   "s 9 0 1 0 1 0 0 0 0 0 0 0 0\n"
+				   "s 10 0 1 0 1 0 0 0 0 0 0 0 0\n"
+				   "end 0 0 5 0 0 0 0 6 1 0\n";
+	struct lab_trace_result res;
+
+	(void)state;
+	replay_named(text, &res);
+	assert_int_equal(res.corrected, 1 + 8);
+	/* off in the samples that tell of it alone: 1 in 0 and in 1, and the block of order 3 */
+	assert_true(res.order[0].mean * 6 == 1 && res.order[1].mean * 6 == 1);
+	assert_true(res.order[2].max == 0 && res.order[3].mean * 6 == 1);
+}
+
+/** Memory that is plugged in comes in large blocks. */
+static void
+much_is_corrected_in_large_blocks(void **state)
+{
+	static const char text[] = "p 0 5000 0\n"
+				   "s 0 1 0 0 0 0 0 0 0 0 0 0 0\n"
+				   "s 1 1 0 0 0 0 0 0 0 0 0 1 0\n"
+				   "s 2 1 0 0 0 0 0 0 0 0 0 1 0\n"
+				   "end 0 0 0 0 0 0 0 3 1 0\n";
+	struct lab_trace_result res;
+
+	(void)state;
+	replay_named(text, &res);
+	assert_int_equal(res.corrected, 1024);
+	assert_true(res.order[10].mean * 3 == 1);
+	assert_true(res.order[0].max == 0 && res.order[9].max == 0);
+}
+
+/** The fast way of compaction takes a whole block off the end of a list, wherever it lies. A taking shows that it was another one. */
+static void
+compaction_takes_whole_blocks(void **state)
+{
+	static const char text[] = "p 0 5008 3\n"
+				   "p 0 7000 0\n"
+				   "p 0 7004 2\n"
+				   "p 0 7016 1\n"
+				   "s 0 1 1 1 1 0 0 0 0 0 0 0 0\n"
+				   "c 1 0 4608 8192 8\n"
+				   "s 2 1 1 1 0 0 0 0 0 0 0 0 0\n"
+				   "t 3 0 5012 0 M\n"
+				   "s 4 1 1 1 0 0 0 0 0 0 0 0 0\n"
+				   "end 0 0 0 0 0 1 1 3 4 0\n";
+	struct lab_trace_result res;
+
+	(void)state;
+	replay_named(text, &res);
+	assert_exact(&res);
+	assert_int_equal(res.made, 1);
+}
+
+/** An atomic block of a higher order, served below the low mark (20), sets its pageblock aside, as far as a zone of that size may. */
+static void
+atomic_blocks_set_pageblocks_aside(void **state)
+{
+	static const char text[] = "p 0 6144 4\n"
+				   "p 0 6656 1\n"
+				   "p 0 7168 3\n"
+				   "r 1 0 0 3264 U\n" /* 26 pages */
+				   "t 2 0 7168 3 U\n"
+				   "a 2 0 7168 3 2080 U\n" /* from there on 18 */
+				   "t 3 0 6656 1 U\n"
+				   "a 3 0 6656 1 2080 U\n" /* 16, and 512 are kept */
+				   "r 4 0 0 2080 U\n"
+				   "f 5 0 4608 9\n"
+				   "d 5 0 4608 9 M\n"
+				   "r 6 0 0 3264 U\n" /* 528 less 512 */
+				   "end 2 3 1 1 0 2 0 0 3 0\n";
+	struct lab_trace_result res;
+
+	(void)state;
+	replay_named(text, &res);
+	assert_int_equal(res.other_actual, 2);
+	assert_int_equal(res.other_predicted, 1);
+	assert_int_equal(res.actual, 1);
+	assert_int_equal(res.predicted, 0);
+}
+
+/** A pageblock that is wholly free and taken for highatomic lies apart from its buddy. And who holds a block over two pageblocks
+ *  can be served a part of it, which is set aside. */
+static void
+types_part_buddies(void **state)
+{
+	static const char apart[] = "p 0 5120 9\n"
+				    "p 0 5632 9\n"
+				    "s 0 0 0 0 0 0 0 0 0 0 2 0 0\n"
+				    "t 1 0 5120 0 I\n"
+				    "t 2 0 5632 0 C\n"
+				    "s 3 2 2 2 2 2 2 2 2 2 0 0 0\n"
+				    "end 0 0 0 0 0 2 0 2 2 0\n";
+	static const char over_two[] = "p 0 4608 5\n"
+				       "p 0 6144 10\n"
+				       "t 1 0 6144 10 M\n"
+				       "s 2 0 0 0 0 0 1 0 0 0 0 0 0\n"
+				       "r 2 0 0 3264 U\n" /* 32 pages, and low is 20 */
+				       "t 3 0 4624 4 U\n"
+				       "a 3 0 4624 4 3264 U\n" /* 16 pages */
+				       "a 3 0 6144 3 2080 U\n"
+				       "a 4 0 6144 10 2080 U\n"
+				       "f 5 0 4624 4\n"
+				       "r 5 0 0 3264 U\n" /* 32 less 512 */
+				       "f 6 0 6144 10\n"
+				       "end 3 2 2 0 0 2 0 1 2 0\n";
+	struct lab_trace_result res;
+
+	(void)state;
+	replay_so(NULL, 1, "0 0 0 0 0 0 0 0 0 1 0", apart, &res);
+	assert_true(res.named);
+	assert_exact(&res);
+	replay_named(over_two, &res);
+	assert_exact(&res);
+	assert_int_equal(res.other_predicted, 1);
+}
+
 /** A steal of a part of a pageblock raises the marks at once, and the samples say what they are. */
 static void
 the_boost_is_the_traces(void **state)
 {
 	static const char text[] = "p 0 6144 6\n" /* 64 pages */
 				   "r 1 0 3 2080 U\n"
+				   "x 2 0 6144 9 U\n" /* of a whole one it does not */
+				   "r 2 0 3 2080 U\n"
 				   "x 2 0 6144 6 U\n"
 				   "t 2 0 6144 0 U\n"
 				   "r 3 0 3 2080 U\n"
@@ -216,13 +348,13 @@ the_boost_is_the_traces(void **state)
 				   "r 5 0 3 2080 U\n"
 				   "s 6 1 1 1 1 1 1 0 0 0 0 0 512\n"
 				   "r 7 0 3 2080 U\n"
-				   "end 0 4 0 0 1 1 0 2 1 0\n";
+				   "end 0 5 0 0 2 1 0 2 1 0\n";
 	struct lab_trace_result res;
 
 	(void)state;
 	replay_named(text, &res);
 	assert_exact(&res);
-	assert_int_equal(res.atomic[3].actual, 4);
+	assert_int_equal(res.atomic[3].actual, 5);
 	assert_int_equal(res.atomic[3].both, 2); /* of 3 and 7 */
 }
 
@@ -263,7 +395,12 @@ main(void)
 		cmocka_unit_test(the_trace_is_right),
 		cmocka_unit_test(compaction_scans_its_range),
 		cmocka_unit_test(a_wrong_guess_is_taken_back),
-		cmocka_unit_test(samples_correct_by_what_was_freed_last),
+		cmocka_unit_test(samples_correct_by_what_was_freed),
+		cmocka_unit_test(what_was_freed_first_went_past_its_list),
+		cmocka_unit_test(much_is_corrected_in_large_blocks),
+		cmocka_unit_test(compaction_takes_whole_blocks),
+		cmocka_unit_test(atomic_blocks_set_pageblocks_aside),
+		cmocka_unit_test(types_part_buddies),
 		cmocka_unit_test(the_boost_is_the_traces),
 		cmocka_unit_test(highatomic_is_where_it_looks_like_it),
 	};

@@ -145,14 +145,79 @@ test_highatomic_is_made(void **state)
 
 	(void)state;
 	assert_int_equal(take(z, 512, 1, U), 0);
-	lab_zone_reserve_highatomic(z, 512, 1);
+	lab_zone_reserve_highatomic(z, 512);
 	assert_valid(z);
 	assert_int_equal(zone_info(z).nr_highatomic, PAGEBLOCK);
 	assert_int_equal(zone_info(z).nr_free_highatomic, PAGEBLOCK - 2);
-	lab_zone_reserve_highatomic(z, 1024, 1); /* as many as there may be */
+	lab_zone_reserve_highatomic(z, 2048); /* as many as there may be */
+	assert_valid(z);
 	assert_int_equal(zone_info(z).nr_highatomic, PAGEBLOCK);
-	lab_zone_reserve_highatomic(z, 51200, 1);
+	lab_zone_reserve_highatomic(z, 51200);
 	lab_zone_destroy(z);
+}
+
+/** A block over two pageblocks, in use or free, keeps them of one type. */
+static void
+test_half_of_a_block_is_not_set_aside(void **state)
+{
+	struct lab_zone *z = make_plain_zone(102400, 64);
+
+	(void)state;
+	assert_int_equal(take(z, 1024, LAB_MAX_ORDER, U), 0);
+	lab_zone_reserve_highatomic(z, 1024);
+	lab_zone_reserve_highatomic(z, 2048 + PAGEBLOCK);
+	assert_valid(z);
+	assert_int_equal(zone_info(z).nr_highatomic, 0);
+	assert_int_equal(take(z, 4096, LAB_PAGEBLOCK_ORDER, U), 0);
+	lab_zone_reserve_highatomic(z, 4096);
+	lab_zone_reserve_highatomic(z, 4096 + PAGEBLOCK); /* free as a whole */
+	assert_valid(z);
+	assert_int_equal(zone_info(z).nr_highatomic, 2 * PAGEBLOCK);
+	assert_int_equal(zone_info(z).nr_free_highatomic, PAGEBLOCK);
+	give(z, 1024, LAB_MAX_ORDER);
+	give(z, 4096, LAB_PAGEBLOCK_ORDER);
+	lab_zone_destroy(z);
+}
+
+/** A highatomic pageblock that was free as a whole merges with its buddy once it is given up, and the block is cut out of both. */
+static void
+test_given_up_beside_a_free_one(void **state)
+{
+	struct lab_zone *z = make_plain_zone(1024, 16);
+
+	(void)state;
+	state_pageblock(&s, HIGHATOMIC);
+	state_free(&s, LAB_PAGEBLOCK_ORDER, HIGHATOMIC);
+	state_pageblock(&s, M);
+	state_free(&s, LAB_PAGEBLOCK_ORDER, M);
+	state_apply(z, &s);
+	assert_int_equal(take(z, 8, 3, M), 0);
+	assert_int_equal(free_blocks(z, LAB_PAGEBLOCK_ORDER), 1);
+	assert_int_equal(free_pages(z), 1016);
+	give(z, 8, 3);
+	assert_int_equal(free_blocks(z, LAB_MAX_ORDER), 1);
+	lab_zone_destroy(z);
+}
+
+/** Types that the emulated zone has none of come from a highatomic pageblock as from one given up to movable pages. */
+static void
+test_types_that_claim_nothing(void **state)
+{
+	static const enum lab_migratetype types[] = {LAB_MIGRATE_CMA, LAB_MIGRATE_ISOLATE};
+
+	(void)state;
+	for (size_t i = 0; i < LAB_ARRAY_SIZE(types); i++) {
+		struct lab_zone *z = make_plain_zone(1024, 16);
+
+		two_pageblocks(z, HIGHATOMIC, 256);
+		assert_int_equal(take(z, 256, 0, types[i]), 0);
+		assert_int_equal(lab_pageblock_migratetype(z, 0), M);
+		assert_int_equal(zone_info(z).nr_highatomic, 0);
+		assert_int_equal(take(z, 258, 1, types[i]), 0);
+		assert_int_equal(lab_pageblock_migratetype(z, 0), M);
+		assert_int_equal(zone_info(z).nr_free, 253);
+		lab_zone_destroy(z);
+	}
 }
 
 static void
@@ -204,44 +269,77 @@ test_claim(void **state)
 	lab_zone_destroy(z);
 }
 
-#define FRAMES 4096U
+#define FRAMES 8192U
+#define FREE   0
+#define INSIDE 255
 
-/** What is taken and given at random lies where a list of frames says. */
+/** What is known of the frames: FREE; of a block's first frame its order + 1; INSIDE. */
+static uint8_t known[FRAMES];
+
+static bool
+is_free(unsigned long pfn, unsigned int order)
+{
+	for (unsigned long i = pfn; i < pfn + (1UL << order); i++)
+		if (known[i] != FREE)
+			return false;
+	return true;
+}
+
+static void
+random_take(struct lab_zone *z, struct lab_rng *rng)
+{
+	unsigned int order =
+		(unsigned int)lab_rng_below(rng, lab_rng_below(rng, 8) == 0 ? LAB_NR_ORDERS : 4);
+	unsigned long pfn = lab_rng_below(rng, FRAMES >> order) << order;
+	enum lab_migratetype mt = (enum lab_migratetype)lab_rng_below(rng, LAB_MIGRATE_TYPES);
+
+	assert_int_equal(lab_zone_take(z, pfn, order, mt), is_free(pfn, order) ? 0 : -EBUSY);
+	if (!is_free(pfn, order))
+		return;
+	memset(&known[pfn], INSIDE, 1UL << order);
+	known[pfn] = (uint8_t)(order + 1);
+}
+
+static void
+random_give(struct lab_zone *z, struct lab_rng *rng)
+{
+	unsigned long pfn = lab_rng_below(rng, FRAMES);
+	unsigned int order;
+
+	while (pfn > 0 && known[pfn] == INSIDE)
+		pfn--;
+	if (known[pfn] == FREE)
+		return;
+	order = known[pfn] - 1U;
+	assert_int_equal(lab_free_pages(z, lab_pfn_to_page(z, pfn), order), 0);
+	memset(&known[pfn], FREE, 1UL << order);
+}
+
+/** What is taken and given at random lies where a list of frames says, whatever pageblocks are claimed, set aside and given up. */
 static void
 test_random(void **state)
 {
-	static uint8_t order_of
-		[FRAMES]; /* 0: free; of a block's first frame: its order + 1; 255: inside */
 	struct lab_zone *z = make_plain_zone(FRAMES, 64);
 	struct lab_rng rng;
 
 	(void)state;
 	lab_rng_seed(&rng, 1);
-	memset(order_of, 0, sizeof(order_of));
+	memset(known, FREE, sizeof(known));
 	for (int i = 0; i < 20000; i++) {
-		unsigned int order = (unsigned int)lab_rng_below(&rng, 4);
-		unsigned long size = 1UL << order, pfn = lab_rng_below(&rng, FRAMES / size) * size;
-		bool is_free = true;
+		unsigned long pfn = lab_rng_below(&rng, FRAMES);
 
-		if (order_of[pfn] != 0 && order_of[pfn] != 255 && lab_rng_below(&rng, 2)) {
-			order = order_of[pfn] - 1U;
-			assert_int_equal(lab_free_pages(z, lab_pfn_to_page(z, pfn), order), 0);
-			memset(&order_of[pfn], 0, 1UL << order);
-			continue;
-		}
-		for (unsigned long k = 0; k < size; k++)
-			is_free = is_free && order_of[pfn + k] == 0;
-		assert_int_equal(
-			lab_zone_take(z, pfn, order, (enum lab_migratetype)lab_rng_below(&rng, 4)),
-			is_free ? 0 : -EBUSY);
-		if (is_free) {
-			memset(&order_of[pfn], 255, size);
-			order_of[pfn] = (uint8_t)(order + 1);
-		}
-		if (i % 100 == 0)
+		if (lab_rng_below(&rng, 2))
+			random_take(z, &rng);
+		else
+			random_give(z, &rng);
+		if (lab_rng_below(&rng, 50) == 0)
+			lab_zone_reserve_highatomic(z, pfn);
+		if (i % 50 == 0)
 			assert_valid(z);
 	}
 	assert_valid(z);
+	assert_true(zone_stats(z).highatomic_reserve > 20);
+	assert_true(zone_stats(z).highatomic_unreserve > 20);
 	lab_zone_destroy(z);
 }
 
@@ -254,6 +352,9 @@ main(void)
 		cmocka_unit_test(test_no_mark_is_in_the_way),
 		cmocka_unit_test(test_highatomic),
 		cmocka_unit_test(test_highatomic_is_made),
+		cmocka_unit_test(test_half_of_a_block_is_not_set_aside),
+		cmocka_unit_test(test_given_up_beside_a_free_one),
+		cmocka_unit_test(test_types_that_claim_nothing),
 		cmocka_unit_test(test_boost_is_said),
 		cmocka_unit_test(test_claim),
 		cmocka_unit_test(test_random),
