@@ -49,8 +49,12 @@ struct lab_diag_zone *diag_zone_get(
 /** @return -1 if it is no zone's name */
 int diag_zone_type(const char *name, size_t len);
 
-/** "6.1.0-37-amd64" into major and minor; left alone if it is no version. @return is it one? */
-bool diag_version(const char *s, size_t len, int *major, int *minor);
+/** "6.1.0-37-amd64" into its three numbers, -1 for the last if there is none; left alone if it is no version.
+ *  @return is it one? */
+bool diag_version(const char *s, size_t len, int version[3]);
+
+/** The same into a report. */
+bool diag_read_release(struct lab_diag_report *r, const char *s, size_t len);
 
 /** One letter of "(UMEHCI)" as enum lab_migratetype; -1: none. R, the reserve of old kernels, is
  *  usable by all, as unmovable blocks are. */
@@ -72,8 +76,8 @@ struct diag_request {
 	enum lab_diag_rules rules;
 	lab_gfp_t gfp;
 	unsigned int order;
-	bool single_from_reserve; /**< an atomic single page may be of the highatomic reserve: since 6.12 */
-	bool spared_boost; /**< and is not held to the boost: since 5.9 */
+	bool single_from_reserve; /**< an atomic single page may be of the highatomic reserve */
+	bool spared_boost;        /**< and is not held to the boost: since 5.9 */
 };
 
 /** The request of a report, and what its kernel lets such requests do. */

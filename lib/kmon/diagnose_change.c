@@ -461,7 +461,8 @@ later_kernel(struct context *c)
 	ch = add(c, LAB_DIAG_HELPS);
 	if (ch == NULL)
 		return;
-	PRINT(ch->what, "a kernel since 6.12, or a stable release with that fix (late 2024)");
+	PRINT(ch->what,
+		"a kernel since 6.12, or since 5.15.171, 6.1.116, 6.6.60 or 6.11.7 of these");
 	PRINT(ch->effect,
 		"to an atomic request the highatomic reserve counts as free, but before that no "
 		"single page of it may be had; then the same figures would have served it");

@@ -302,17 +302,30 @@ diag_alloc_flags(enum lab_diag_rules rules, lab_gfp_t gfp, unsigned int order)
 	return flags;
 }
 
+/** Since when, in each line of stable releases that got it, an atomic single page may be of the highatomic reserve. [281dd25c1a01] */
+static bool
+single_from_reserve(const struct lab_diag_report *r)
+{
+	static const int stable[][3] = {{5, 15, 171}, {6, 1, 116}, {6, 6, 60}, {6, 11, 7}};
+
+	if (r->major < 0 || !before_version(r, 6, 12))
+		return true;
+	for (size_t i = 0; i < LAB_ARRAY_SIZE(stable); i++) {
+		if (r->major == stable[i][0] && r->minor == stable[i][1])
+			return r->patch >= stable[i][2];
+	}
+	return false;
+}
+
 struct diag_request
 diag_request_of(const struct lab_diag_report *r, const struct lab_diagnosis *d)
 {
-	bool unknown = r->major < 0;
-
 	return (struct diag_request){.rules = d->rules,
 		.gfp = d->gfp,
 		.order = r->order > 0 ? (unsigned int)r->order : 0,
 		.single_from_reserve =
-			d->rules == LAB_DIAG_RULES_6_3 && (unknown || !before_version(r, 6, 12)),
-		.spared_boost = unknown || !before_version(r, 5, 9)};
+			(d->rules == LAB_DIAG_RULES_6_3 || r->major >= 0) && single_from_reserve(r),
+		.spared_boost = r->major < 0 || !before_version(r, 5, 9)};
 }
 
 const char *

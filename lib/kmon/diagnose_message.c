@@ -280,10 +280,20 @@ read_release(struct reader *rd, const struct diag_token *t)
 {
 	if (rd->release_left-- == 0 || *t->s == '#') {
 		rd->expect = EXPECT_NOTHING;
-	} else if (diag_version(t->s, t->len, &rd->r.major, &rd->r.minor)) {
-		diag_copy(rd->r.kernel, sizeof(rd->r.kernel), t->s, t->len);
+	} else if (diag_read_release(&rd->r, t->s, t->len)) {
 		rd->expect = EXPECT_NOTHING;
 	}
+}
+
+/** "Debian 6.1.192-2": the third number, which is 0 in that kernel's release. */
+static void
+read_debian(struct reader *rd, const struct diag_token *t)
+{
+	int told[3];
+
+	if (rd->r.patch == 0 && diag_version(t->s, t->len, told) && told[0] == rd->r.major &&
+		told[1] == rd->r.minor)
+		rd->r.patch = told[2];
 }
 
 /** Words that tell of themselves what they are. @return was it one? */
@@ -306,6 +316,8 @@ read_keyword(struct reader *rd, const struct diag_token *t)
 	if (diag_token_is(t, "HighMem/MovableOnly") && diag_token_is(before, "pages"))
 		rd->r.highmem |=
 			diag_number(rd->before[1].s, rd->before[1].s + rd->before[1].len, NULL) > 0;
+	if (diag_token_is(before, "Debian"))
+		read_debian(rd, t);
 	if (diag_token_is(before, "CPU:") && rd->r.cpu < 0) {
 		long cpu = diag_number(t->s, t->s + t->len, NULL);
 

@@ -320,8 +320,8 @@ read_release(const char *text, struct lab_diag_report *r)
 	struct words w = words_of(text);
 	struct diag_token t;
 
-	if (next(&w, &t) && diag_version(t.s, t.len, &r->major, &r->minor))
-		diag_copy(r->kernel, sizeof(r->kernel), t.s, t.len);
+	if (next(&w, &t))
+		diag_read_release(r, t.s, t.len);
 }
 
 void

@@ -278,18 +278,34 @@ diag_type_letter(char c)
 }
 
 bool
-diag_version(const char *s, size_t len, int *major, int *minor)
+diag_version(const char *s, size_t len, int version[3])
 {
 	const char *end = s + len, *p;
-	long a = diag_number(s, end, &p), b;
+	long a = diag_number(s, end, &p), b, c;
 
 	if (a < 2 || a > 99 || p >= end || *p != '.')
 		return false;
 	b = diag_number(p + 1, end, &p);
 	if (b < 0 || b > 999 || (p < end && *p != '.' && *p != '-' && *p != '+'))
 		return false;
-	*major = (int)a;
-	*minor = (int)b;
+	c = p < end && *p == '.' ? diag_number(p + 1, end, &p) : LAB_DIAG_UNKNOWN;
+	version[0] = (int)a;
+	version[1] = (int)b;
+	version[2] = c >= 0 && c <= 9999 ? (int)c : -1;
+	return true;
+}
+
+bool
+diag_read_release(struct lab_diag_report *r, const char *s, size_t len)
+{
+	int version[3];
+
+	if (!diag_version(s, len, version))
+		return false;
+	r->major = version[0];
+	r->minor = version[1];
+	r->patch = version[2];
+	diag_copy(r->kernel, sizeof(r->kernel), s, len);
 	return true;
 }
 
@@ -313,7 +329,7 @@ void
 lab_diag_report_init(struct lab_diag_report *r)
 {
 	memset(r, 0, sizeof(*r));
-	r->major = r->minor = r->cpu = r->order = -1;
+	r->major = r->minor = r->patch = r->cpu = r->order = -1;
 	r->page_kb = 4;
 	r->min_free_kbytes = r->watermark_scale_factor = LAB_DIAG_UNKNOWN;
 	for (unsigned int i = 0; i < LAB_DIAG_NR_TYPES; i++)

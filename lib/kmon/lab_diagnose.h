@@ -94,8 +94,9 @@ struct lab_diag_report {
 	char module[32];   /**< of that function */
 	char cache[48];    /**< the slab cache that a SLUB line names */
 	int major, minor;  /**< of the kernel; -1 unknown */
-	int cpu;           /**< -1 unknown */
-	int order;         /**< -1 unknown */
+	int patch; /**< the third number; Debian has it behind its name, not in the release; -1 unknown */
+	int cpu;   /**< -1 unknown */
+	int order; /**< -1 unknown */
 	bool has_mode;
 	uint32_t mode;        /**< the number, as that kernel has its bits */
 	char gfp_names[256];  /**< "GFP_ATOMIC|__GFP_COMP"; "" where the kernel printed none */

@@ -243,10 +243,15 @@ check_zone(const char *file, enum lab_diag_zone_type type, enum lab_diag_gate ga
 static void
 test_lab(void **state)
 {
+	static struct seen s;
+
 	check_zone("linux-6.1-lab", LAB_DIAG_DMA32, LAB_DIAG_WATERMARK, 44, 3);
 	check_zone("linux-6.1-lab", LAB_DIAG_DMA, LAB_DIAG_LOWMEM_RESERVE, 5, 2);
 	check_zone("linux-6.12-lab", LAB_DIAG_DMA32, LAB_DIAG_WATERMARK, 44, 6);
 	check_zone("linux-6.12-lab", LAB_DIAG_DMA, LAB_DIAG_LOWMEM_RESERVE, 5, 2);
+	/* which of 6.1's releases Debian says behind its own name */
+	read_message(&s, "linux-6.1-lab");
+	assert_int_equal(s.r[0].patch, 192);
 }
 
 static void
@@ -363,6 +368,8 @@ test_ixgbe_hidden_boost(void **state)
 static void
 test_sh_eth_highatomic(void **state)
 {
+	static const int since[][3] = {
+		{5, 15, 171}, {6, 1, 116}, {6, 6, 60}, {6, 11, 7}, {6, 12, 0}, {6, 18, 0}};
 	static struct seen s;
 	static struct lab_diagnosis d;
 	const struct lab_diag_zone_verdict *v =
@@ -374,6 +381,17 @@ test_sh_eth_highatomic(void **state)
 	lab_diagnose(&s.r[0], &d);
 	assert_int_equal(d.changes[0].helps, LAB_DIAG_HELPS);
 	assert_non_null(strstr(d.changes[0].what, "since 6.12"));
+	/* since when single pages are taken from them, in each line of releases */
+	for (size_t i = 0; i < LAB_ARRAY_SIZE(since); i++) {
+		s.r[0].major = since[i][0];
+		s.r[0].minor = since[i][1];
+		s.r[0].patch = since[i][2];
+		lab_diagnose(&s.r[0], &d);
+		assert_int_equal(d.gate, LAB_DIAG_OPEN);
+		s.r[0].patch--;
+		lab_diagnose(&s.r[0], &d);
+		assert_int_equal(d.gate, since[i][2] > 0 ? LAB_DIAG_HIGHATOMIC : LAB_DIAG_OPEN);
+	}
 	/* a pair would have been had */
 	s.r[0].order = 1;
 	lab_diagnose(&s.r[0], &d);

@@ -145,6 +145,7 @@ make_kernel(const struct lab_diag_report *r, lab_gfp_t gfp, const struct lab_dia
 	lab_gfp_format(gfp & ~__LAB_GFP_ATOMIC, changed.gfp_names, sizeof(changed.gfp_names));
 	must_open(&changed, c->what);
 	changed.minor = 11;
+	changed.patch = 6;
 	assert_int_not_equal(again(&changed)->gate, LAB_DIAG_OPEN);
 }
 
