@@ -334,7 +334,7 @@ test_double_free(void **state)
 
 /* ------------------------------------------- a handler within an allocation */
 
-/* Set LAB_INTERRUPTIONS for more of them; timers fire each WORKERS threads. */
+/* Set LAB_INTERRUPTIONS for more of them: a million take a minute. Timers fire each WORKERS threads. */
 #define WORKERS     2
 #define TIMER_NS    40000
 #define INTERRUPTED 60000
