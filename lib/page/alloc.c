@@ -333,7 +333,7 @@ alloc_watched(struct lab_zone *z, const struct lab_request *rq)
 	return lab_alloc_finish(z, pfn, rq->order, rq->gfp);
 }
 
-void *
+lab_on_line void *
 lab_alloc_pages(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 {
 	const struct percpu *stack = lab_short_way(z, gfp, order);
@@ -360,7 +360,7 @@ lab_alloc_pages(struct lab_zone *z, lab_gfp_t gfp, unsigned int order)
 	return finish(z, pfn, order, gfp);
 }
 
-void *
+lab_on_line void *
 lab_alloc_page_gfp_atomic(struct lab_zone *z)
 {
 	/* the short way of lab_alloc_pages() with all that is known here: atomic requests go it whenever it

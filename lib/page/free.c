@@ -67,7 +67,7 @@ free_short(struct lab_zone *z, void *page)
 	return percpu_push_one(&set->stack[lab_stack_index(0, mt)], page);
 }
 
-int
+lab_on_line int
 lab_free_pages(struct lab_zone *z, void *page, unsigned int order)
 {
 	if (lab_likely(order == 0 && free_short(z, page)))

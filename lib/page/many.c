@@ -29,7 +29,7 @@ pop_many(struct lab_zone *z, lab_gfp_t gfp, unsigned int order, unsigned int n, 
 	       percpu_pop(stack, pages, n);
 }
 
-unsigned int
+lab_on_line unsigned int
 lab_alloc_pages_many(
 	struct lab_zone *z, lab_gfp_t gfp, unsigned int order, unsigned int n, void **pages)
 {
@@ -99,7 +99,7 @@ free_chunks(struct lab_zone *z, void *const *pages, unsigned int order, unsigned
 	return done;
 }
 
-unsigned int
+lab_on_line unsigned int
 lab_free_pages_many(struct lab_zone *z, void *const *pages, unsigned int order, unsigned int n)
 {
 	if (lab_likely(n - 2 <= CHUNK - 2 && push_many(z, pages, order, n)))

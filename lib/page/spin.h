@@ -18,6 +18,10 @@
 #define lab_likely(x)   __builtin_expect(!!(x), 1)
 #define lab_unlikely(x) __builtin_expect(!!(x), 0)
 
+/** Of a function that is called for each packet: it begins a cache line, whatever stands before it. Else a change elsewhere moves
+ *  it, which was seen to cost a tenth. */
+#define lab_on_line __attribute__((aligned(64)))
+
 /* Values that others read while their owner writes: the reader wants some value that was true a
  * moment ago, never an order between two of them. Writers hold the lock that guards the value. */
 #define rd(p)     atomic_load_explicit((p), memory_order_relaxed)
