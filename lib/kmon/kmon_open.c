@@ -124,13 +124,14 @@ fill_rodata(const struct lab_kmon *k, const struct lab_kmon_opts *opts, struct k
 		skel->rodata->window_bits = opts->window_bits;
 }
 
-/* A program on a function that the kernel has none of, or of a kind whose verifier asks for a function. */
+/* A program of a kind that stands on no function, or of one whose verifier asks for a function. (A function that the kernel has
+ * none of would do, but libbpf 1.1 loses the kernel's BTF then.) */
 static int
 spoil(struct bpf_program *prog, int p)
 {
-	if (programs[p].tracepoint == NULL)
-		return bpf_program__set_attach_target(prog, 0, "no_such_function");
-	return bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING);
+	return bpf_program__set_type(prog, programs[p].tracepoint == NULL
+						   ? BPF_PROG_TYPE_SOCKET_FILTER
+						   : BPF_PROG_TYPE_TRACING);
 }
 
 static int

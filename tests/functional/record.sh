@@ -105,10 +105,11 @@ place_faults() {
 
 # The zone must change while the frames are read, or nothing is brought forward.
 if [ -r /proc/kpageflags ]; then
-    load &
+    (until [ -e "$LAB_TMP/placed" ]; do load; done) &
     loader=$!
     sleep 0.2
     "$observe" record -d 300ms -o "$LAB_TMP/places.trace" 2>/dev/null
+    touch "$LAB_TMP/placed"
     wait $loader
     check "the trace has places" grep -q '^p 0 ' "$LAB_TMP/places.trace"
     read -r free differ < <(place_counts "$LAB_TMP/places.trace")
