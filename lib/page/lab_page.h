@@ -116,8 +116,6 @@ int lab_zone_set_min_free_kbytes(struct lab_zone *zone, long kbytes);
 int lab_zone_set_watermark_scale_factor(struct lab_zone *zone, unsigned int factor);
 int lab_zone_set_watermark_boost_factor(struct lab_zone *zone, unsigned int factor);
 
-/** Say how much the marks are boosted by, in pages, at most the zone's: what is known of another allocator's. */
-void lab_zone_set_boost(struct lab_zone *zone, unsigned long pages);
 /** Set lowmem_reserve for requests whose highest zone type is `highest`. */
 int lab_zone_set_lowmem_reserve(
 	struct lab_zone *zone, enum lab_zone_type highest, unsigned long pages);
@@ -234,20 +232,6 @@ int lab_free_pages(struct lab_zone *zone, void *page, unsigned int order);
 /** Turn an allocated block into 1 << order allocated blocks of order 0. [split_page] */
 int lab_split_page(struct lab_zone *zone, void *page, unsigned int order);
 
-/**
- * Take this very block out of the free ones, whatever the marks say: to do again what another allocator did. Where the block is of
- * another type, what Linux does with it follows: a whole pageblock is claimed; of a part the marks are boosted, and the
- * pageblock is claimed if enough of it is free or alike.
- * Pages that lie in per-CPU lists are not free. Any thread; not from a signal handler.
- * @param pfn frame number in the zone, aligned to the order.
- * @param mt  whose free lists it was taken from or for, as mm_page_alloc_zone_locked says it. LAB_MIGRATE_HIGHATOMIC makes the
- * pageblock one of these, where it is not free as a whole; any other type has one given up. CMA and ISOLATE claim nothing.
- * @return 0: it is the caller's, to be given back by lab_free_pages(); -EBUSY: not all of it is free; -EINVAL: no block of the
- * zone; -ENOTSUP: a zone of the `labyrinth` allocator.
- */
-int lab_zone_take(
-	struct lab_zone *zone, unsigned long pfn, unsigned int order, enum lab_migratetype mt);
-
 /** Give back what the per-CPU lists hold. [drain_all_pages] @return pages drained. */
 unsigned long lab_drain_all_pages(struct lab_zone *zone);
 
@@ -347,11 +331,6 @@ bool lab_zone_kswapd_wanted(const struct lab_zone *zone);
  * @return pages reclaimed.
  */
 unsigned long lab_zone_kswapd(struct lab_zone *zone);
-
-/** Set the pageblock around a frame aside for atomic requests of a higher order: what follows when such a request was served
- *  there below the low mark. Nothing happens if the zone has as many as it may, the pageblock is no whole one of a type that can be
- *  claimed, or half of a block, or on a zone of the `labyrinth` allocator. [reserve_highatomic_pageblock] */
-void lab_zone_reserve_highatomic(struct lab_zone *zone, unsigned long pfn);
 
 /** Give highatomic pageblocks back. @param force also the last one. @return blocks given back. */
 unsigned int lab_zone_unreserve_highatomic(struct lab_zone *zone, bool force);
@@ -647,18 +626,6 @@ int lab_zone_walk_free(
 enum lab_migratetype lab_pageblock_migratetype(struct lab_zone *zone, unsigned long pfn);
 
 /**
- * Put a zone with nothing allocated into a given state: pageblock types, allocated blocks, and the free
- * blocks in the order in which they are to be handed out.
- * @param blocks free and allocated ones, which must tile the managed frames exactly; offline ones, as a
- * walk reports them, are passed over; blocks of PCP lists are -EINVAL, as are free buddies that lie apart.
- * @param pageblock_mt one entry a pageblock of the span; LAB_MIGRATE_ISOLATE is -EINVAL.
- * @return 0; -EBUSY if something is allocated; -ENOMEM; -EINVAL if the blocks do not tile the zone (nothing is
- * changed then).
- */
-int lab_zone_restore(struct lab_zone *zone, const struct lab_block *blocks, size_t nr_blocks,
-	const uint8_t *pageblock_mt, size_t nr_pageblocks);
-
-/**
  * Check the whole structure: every managed frame in exactly one block, list links, counters equal to
  * what is on the lists, no mergeable buddies left apart, PCP counts, marks.
  * @param why out, may be NULL: what is wrong, at most len bytes.
@@ -722,6 +689,7 @@ void lab_zone_define(struct lab_zone **zone, const struct lab_zone_config *cfg);
 }
 #endif
 
-#include "lab_watch.h" /* owner tags and guarded mode */
+#include "lab_mirror.h" /* what another allocator did, done again */
+#include "lab_watch.h"  /* owner tags and guarded mode */
 
 #endif /* LAB_PAGE_H */
